@@ -1,0 +1,76 @@
+"""Build the web application: settings, the core, then the doors of every domain."""
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from flask import Blueprint, Flask
+from flask_smorest import Api
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from backend.core import auth, database, errors, health, logs, pages, security
+from backend.core.config import Settings
+
+DOMAINS = (
+    "identity",
+    "flows",
+)
+
+EXTENSIONS = (logs, database, errors, security, auth, pages, health)
+
+
+def create_app(**overrides: Any) -> Flask:
+    """Return the application, set up from the environment and any overrides.
+
+    Names in lower case override fields of the settings, names in upper case Flask's configuration.
+
+    :raises InvalidSettings: when a setting is missing, malformed or unsafe
+    """
+    app = Flask(__name__, static_folder=None, template_folder="core/templates")
+    settings = {name: value for name, value in overrides.items() if name.islower()}
+    app.extensions["settings"] = Settings.from_environment(**settings)
+    app.config.update(
+        API_TITLE="Quintet",
+        API_VERSION="1",
+        OPENAPI_VERSION="3.1.0",
+        SECRET_KEY=app.extensions["settings"].secret_key,
+        MAX_CONTENT_LENGTH=256 * 1024,
+        MAX_FORM_MEMORY_SIZE=256 * 1024,
+    )
+    app.config.update({name: value for name, value in overrides.items() if name.isupper()})
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
+    hops = app.extensions["settings"].proxy_hops
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask documents this
+    for extension in EXTENSIONS:
+        extension.init_app(app)
+    _open_doors(app)
+    database.guard_views(app)
+    database.guard_commands(app.cli)
+    return app
+
+
+def _open_doors(app: Flask) -> None:
+    """Register what each domain offers; a domain has only the doors it needs."""
+    api = Api(app)
+    for domain in DOMAINS:
+        _module(domain, "models")
+        if routes := _module(domain, "routes"):
+            api.register_blueprint(
+                routes.blueprint, url_prefix="/api" + (routes.blueprint.url_prefix or f"/{domain}")
+            )
+        if pages_ := _module(domain, "pages"):
+            _register(app, pages_.blueprint, f"/{domain}")
+        if console := _module(domain, "console"):
+            _register(app, console.blueprint, f"/admin/{domain}")
+        if commands := _module(domain, "commands"):
+            app.cli.add_command(commands.commands)
+
+
+def _register(app: Flask, blueprint: Blueprint, prefix: str) -> None:
+    own = blueprint.url_prefix
+    app.register_blueprint(blueprint, url_prefix=prefix if own is None else own)
+
+
+def _module(domain: str, name: str) -> Any:
+    path = f"backend.domains.{domain}.{name}"
+    return import_module(path) if find_spec(path) else None

@@ -1,0 +1,128 @@
+"""The settings of every process, read from the environment once and checked before anything starts."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from flask import current_app
+
+Environment = Literal["local", "dev", "staging", "production"]
+
+LOCAL_SECRET = "only-for-a-persons-own-machine"  # noqa: S105  refused outside local
+
+
+class InvalidSettings(Exception):
+    """A setting is missing, malformed, or unsafe outside a person's own machine."""
+
+
+def setting(variable: str, meaning: str, default: Any = MISSING, read: Any = str) -> Any:
+    """Describe a field by its environment variable, its meaning, its default and how it is read."""
+    return field(
+        default=default,
+        metadata={"variable": variable, "meaning": meaning, "read": read},
+    )
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in {"true", "false", "1", "0", ""}:
+        raise ValueError("true or false is expected")
+    return text.lower() in {"true", "1"}
+
+
+def _minutes(text: str) -> timedelta:
+    return timedelta(minutes=int(text))
+
+
+def _secret(text: str) -> str:
+    """Read a secret that may be given as `@/path/of/a/file`."""
+    return Path(text[1:]).read_text().strip() if text.startswith("@") else text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every setting, in the order of the README's table."""
+
+    environment: Environment = setting(
+        "QUINTET_ENVIRONMENT", "local, dev, staging or production", "local"
+    )
+    database_url: str = setting("DATABASE_URL", "the application's PostgreSQL", read=_secret)
+    database_owner_url: str = setting(
+        "QUINTET_DATABASE_OWNER_URL", "PostgreSQL as the owner, for migrations", "", _secret
+    )
+    secret_key: str = setting(
+        "QUINTET_SECRET_KEY", "signs session cookies and cursors", LOCAL_SECRET, _secret
+    )
+    jwt_keys: str = setting(
+        "QUINTET_JWT_KEYS", "Ed25519 private keys in PEM, the first one signs", "", _secret
+    )
+    files_url: str = setting("QUINTET_FILES_URL", "folder or s3:// for files", ".quintet/files")
+    public_url: str = setting(
+        "QUINTET_PUBLIC_URL", "address that people use", "http://127.0.0.1:8000"
+    )
+    proxy_hops: int = setting("QUINTET_PROXY_HOPS", "reverse proxies in front", 0, int)
+    demo_password: str = setting(
+        "QUINTET_DEMO_PASSWORD", "of the demonstration people, local only", "quintet-demo"
+    )
+    access_token_age: timedelta = setting(
+        "QUINTET_ACCESS_TOKEN_MINUTES", "life of an access token", timedelta(minutes=15), _minutes
+    )
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is a person's own machine."""
+        return self.environment == "local"
+
+    @property
+    def owner_url(self) -> str:
+        """The address that migrations use."""
+        return self.database_owner_url or self.database_url
+
+    @classmethod
+    def from_environment(
+        cls, environ: Mapping[str, str] = os.environ, **overrides: Any
+    ) -> "Settings":
+        """Return the settings of this process; `overrides` win over the environment.
+
+        :raises InvalidSettings: naming every variable that is missing, malformed or unsafe
+        """
+        values, problems = dict(overrides), []
+        for each in fields(cls):
+            variable = each.metadata["variable"]
+            if each.name in values:
+                continue
+            if variable in environ:
+                try:
+                    values[each.name] = each.metadata["read"](environ[variable])
+                except (ValueError, OSError) as error:
+                    problems.append(f"{variable}: {error}")
+            elif each.default is MISSING:
+                problems.append(f"{variable} is missing: {each.metadata['meaning']}")
+        if problems:
+            raise InvalidSettings("; ".join(problems))
+        settings = cls(**values)
+        settings.check()
+        return settings
+
+    def check(self) -> None:
+        """Refuse what is unsafe outside a person's own machine."""
+        problems = []
+        if self.environment not in get_args(Environment):
+            problems.append(f"QUINTET_ENVIRONMENT is one of {', '.join(get_args(Environment))}")
+        if not self.is_local:
+            if self.secret_key == LOCAL_SECRET:
+                problems.append("QUINTET_SECRET_KEY needs a value of its own")
+            if not self.jwt_keys:
+                problems.append("QUINTET_JWT_KEYS is missing")
+            if not self.public_url.startswith("https://"):
+                problems.append("QUINTET_PUBLIC_URL has to begin with https://")
+        if problems:
+            raise InvalidSettings("; ".join(problems))
+
+
+def current_settings() -> Settings:
+    """Return the settings of the running application."""
+    settings: Settings = current_app.extensions["settings"]
+    return settings

@@ -1,0 +1,133 @@
+"""The database: one transaction for each request, command and task, opened and closed at its edge."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+from uuid import UUID, uuid4
+
+import click
+import psycopg
+from flask import Flask, current_app
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Engine, MetaData, create_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, Session, mapped_column
+
+CONVENTION = {
+    "ix": "%(table_name)s_%(column_0_N_name)s_index",
+    "uq": "%(table_name)s_%(column_0_N_name)s_unique",
+    "ck": "%(table_name)s_%(constraint_name)s_check",
+    "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+    "pk": "%(table_name)s_pkey",
+}
+
+
+class Model(MappedAsDataclass, DeclarativeBase, kw_only=True):
+    """What every table's class derives from."""
+
+    metadata = MetaData(naming_convention=CONVENTION)
+
+
+class UuidKey(MappedAsDataclass, kw_only=True):
+    """A primary key that is known before the row is written."""
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default_factory=uuid4, init=False)
+
+
+db = SQLAlchemy(
+    metadata=Model.metadata,
+    session_options={"join_transaction_mode": "create_savepoint", "expire_on_commit": False},
+)
+
+
+@contextmanager
+def transaction() -> Iterator[None]:
+    """Commit what the block did, or none of it; then do what was put aside."""
+    try:
+        yield
+        db.session.commit()
+    except BaseException:
+        db.session.rollback()
+        _do_asides()
+        raise
+    _do_asides()
+
+
+def aside(work: Callable[[], object]) -> None:
+    """Do the work in a transaction of its own, once the present one has ended either way.
+
+    It is for what must outlive a refusal: the audit of a forbidden request, the end of a token's
+    family, a failed login.
+    """
+    db.session().info.setdefault("asides", []).append(work)
+
+
+def _do_asides() -> None:
+    for work in db.session().info.pop("asides", ()):
+        try:
+            work()
+            db.session.commit()
+        except BaseException:
+            db.session.rollback()
+            raise
+
+
+@contextmanager
+def apart() -> Iterator[Session]:
+    """Commit the block on a second connection while the present transaction stays open."""
+    with Session(db.engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+def raw_connection() -> psycopg.Connection[Any]:
+    """Return the driver's connection of the present transaction, for COPY."""
+    connection: psycopg.Connection[Any] = db.session.connection().connection.driver_connection  # type: ignore[assignment]  # a pool's proxy hides the driver's type
+    return connection
+
+
+def driver_url(url: str) -> str:
+    """Return the address with its driver named, as SQLAlchemy wants it."""
+    _, _, rest = url.partition("://")
+    return f"postgresql+psycopg://{rest}"
+
+
+def engine(url: str) -> Engine:
+    """Return an engine for work outside an application, such as migrations."""
+    return create_engine(driver_url(url))
+
+
+def init_app(app: Flask) -> None:
+    """Bind the application to its database."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = driver_url(app.extensions["settings"].database_url)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+        "pool_pre_ping": True,
+        "pool_size": 8,
+        "max_overflow": 8,
+        "pool_timeout": 5,
+        "connect_args": {"connect_timeout": 5, "application_name": "quintet"},
+    }
+    db.init_app(app)
+
+
+def guard_views(app: Flask) -> None:
+    """Make each view one transaction: returning commits, raising rolls back."""
+    for endpoint, view in app.view_functions.items():
+        app.view_functions[endpoint] = _guarded(view)
+
+
+def guard_commands(group: click.Group) -> None:
+    """Make each command of the group one transaction, like a view."""
+    for command in group.commands.values():
+        if isinstance(command, click.Group):
+            guard_commands(command)
+        elif command.callback is not None:
+            command.callback = _guarded(command.callback)
+
+
+def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def guarded(*arguments: Any, **options: Any) -> Any:
+        with transaction():
+            return current_app.ensure_sync(function)(*arguments, **options)
+
+    return guarded
