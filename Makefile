@@ -1,0 +1,31 @@
+# Everything a person or a machine does with Quintet. It needs Python 3.11 or later with venv, and make.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-annotate --no-header pyproject.toml
+
+.PHONY: help
+help:
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: .venv
+.venv: .venv/.installed
+
+# The stamp makes this happen only when the lock has changed.
+.venv/.installed: requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Quintet needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Name another with PYTHON=.")'
+	@echo "Making the environment in .venv …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--config-settings editable_mode=compat --editable .
+	@touch $@
+
+.PHONY: lock
+lock: .venv ## lock the versions of all dependencies again, from pyproject.toml
+	$(COMPILE) --output-file requirements/backend.txt
+	$(COMPILE) --extra dev --output-file requirements/dev.txt
