@@ -8,7 +8,17 @@ from flask import Blueprint, Flask
 from flask_smorest import Api
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from backend.core import auth, database, errors, health, logs, pages, security
+from backend.core import (
+    auth,
+    database,
+    demonstration,
+    errors,
+    health,
+    logs,
+    migrations,
+    pages,
+    security,
+)
 from backend.core.config import Settings
 
 DOMAINS = (
@@ -16,7 +26,17 @@ DOMAINS = (
     "flows",
 )
 
-EXTENSIONS = (logs, database, errors, security, auth, pages, health)
+EXTENSIONS = (
+    logs,
+    database,
+    migrations,
+    errors,
+    security,
+    auth,
+    pages,
+    health,
+    demonstration,
+)
 
 
 def create_app(**overrides: Any) -> Flask:

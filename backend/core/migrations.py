@@ -8,6 +8,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from flask import Flask
 from flask.cli import AppGroup
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql import dialect
@@ -99,3 +100,8 @@ def _config(connection: Connection) -> Config:
     config.set_main_option("script_location", str(FOLDER))
     config.attributes["connection"] = connection
     return config
+
+
+def init_app(app: Flask) -> None:
+    """Offer the commands."""
+    app.cli.add_command(commands)
