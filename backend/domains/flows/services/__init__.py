@@ -1,0 +1,1 @@
+"""What the domain does; only these change its rows."""
