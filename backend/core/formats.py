@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 HERE = ZoneInfo("Europe/London")
-NOTHING = "–"
+NOTHING = "\N{EN DASH}"
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
 THOUSAND = 1000
 

@@ -1,4 +1,4 @@
-"""Logs: one JSON object for each line, with the request's id and without anybody's personal data."""
+"""Logs: one JSON object for each line, with the request's id and without personal data."""
 
 import logging
 import re

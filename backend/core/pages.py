@@ -42,11 +42,10 @@ def links(*, in_console: bool | None = None) -> list[Link]:
     for each in current_app.blueprints.values():
         if not isinstance(each, PageBlueprint) or each in (blueprint, console):
             continue
-        if each.role is not None and not (identity and identity.has(each.role)):
+        if identity is None and not each.public:
             continue
-        if not each.public and identity is None:
-            continue
-        found += [_link(entry) for entry in each.entries]
+        if auth.may_enter(each, identity):
+            found += [_link(entry) for entry in each.entries]
     if in_console is None:
         return found
     return [each for each in found if each.url.startswith("/admin/") is in_console]
