@@ -47,7 +47,7 @@ class Parser(FlaskParser):
 
     DEFAULT_VALIDATION_STATUS = HTTPStatus.UNPROCESSABLE_ENTITY
 
-    def load_json(self, req: Request, schema: ma.Schema) -> Any:  # noqa: ARG002  webargs' signature
+    def load_json(self, req: Request, schema: ma.Schema) -> object:  # noqa: ARG002  webargs' signature
         """Return the body; besides broken JSON it refuses what PostgreSQL could not keep."""
         body = req.get_data(cache=True)
         if not body:
@@ -86,7 +86,7 @@ class Parser(FlaskParser):
         raise kind(f"{count} not as expected.", errors=found) from error
 
 
-def places(messages: Any, location: str, path: tuple[str, ...] = ()) -> Iterator[dict[str, str]]:
+def places(messages: object, location: str, path: tuple[str, ...] = ()) -> Iterator[dict[str, str]]:
     """Flatten marshmallow's messages into one entry for each mistake."""
     if isinstance(messages, Mapping):
         for name, inner in messages.items():
@@ -117,7 +117,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _is_text(content: Any) -> bool:
+def _is_text(content: object) -> bool:
     """Whether no string holds half a character, as an escaped lone surrogate does."""
     try:
         json.dumps(content, ensure_ascii=False).encode()
@@ -138,7 +138,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # untyped upstr
     ARGUMENTS_PARSER = Parser()
 
     def arguments(
-        self, schema: Any, *, location: str = "json", **options: Any
+        self, schema: ma.Schema | type[ma.Schema], *, location: str = "json", **options: object
     ) -> Callable[..., Any]:
         """Read the arguments of a view by their schema, from the body or elsewhere."""
         is_body = location in BODY_LOCATIONS

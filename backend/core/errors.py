@@ -44,7 +44,7 @@ class DomainError(Exception):
         cls.code = own.get("code") or re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
 
     def __init__(
-        self, detail: str = "", *, errors: Iterable[Mapping[str, Any]] = (), **extensions: Any
+        self, detail: str = "", *, errors: Iterable[Mapping[str, Any]] = (), **extensions: object
     ) -> None:
         super().__init__(detail or self.title)
         self.detail = detail or self.title

@@ -4,7 +4,7 @@ import logging
 import re
 import sys
 from time import perf_counter
-from typing import Any, TextIO
+from typing import TextIO
 from uuid import uuid4
 
 import click
@@ -151,7 +151,7 @@ def _end_request(response: Response) -> Response:
     return response
 
 
-def bind(**context: Any) -> None:
+def bind(**context: object) -> None:
     """Add to every later line of this request or task, such as `user_id`."""
     bind_contextvars(**context)
 
