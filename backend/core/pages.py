@@ -24,7 +24,7 @@ console = PageBlueprint("console", __name__, role="staff", url_prefix="/admin")
 
 @dataclass(frozen=True)
 class Link:
-    """An entry as it is drawn: where it leads and whether the person is there now."""
+    """An entry as it is drawn."""
 
     title: str
     url: str
@@ -58,13 +58,13 @@ def _link(entry: Entry) -> Link:
 @blueprint.get("/")
 def show_start() -> str:
     """Show what is here."""
-    return render_template("start.html", here=links())
+    return render_template("start.html")
 
 
 @console.get("/")
 def show_console() -> str:
     """Show the sections of the staff console."""
-    return render_template("console.html", sections=links(in_console=True))
+    return render_template("console.html")
 
 
 @lru_cache
