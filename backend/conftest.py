@@ -3,16 +3,22 @@
 import os
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import count
+from uuid import uuid4
 
 import pytest
 from click.testing import Result
-from flask import Flask
+from flask import Flask, session
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, text
 
 from backend.app import create_app
 from backend.core import database, migrations
+from backend.core.auth import sessions, tokens
+from backend.core.auth.identities import microseconds
 from backend.core.database import db
+from backend.domains.identity.models import User
 from environments.local import testing
 
 
@@ -51,6 +57,7 @@ def _session_app(tmp_path_factory):
 def _create_app(copy, tmp_path_factory):
     app = create_app(
         TESTING=True,
+        WTF_CSRF_ENABLED=False,  # Tests of forms' protection switch it on.
         database_url=copy.url,
         database_owner_url=copy.owner_url,
         files_url=str(tmp_path_factory.mktemp("files")),
@@ -126,13 +133,51 @@ def client(app):
 
 
 @pytest.fixture
+def person(app):
+    """Create a person: `person("staff", email="one@quintet.test")`."""
+    numbers = count(1)
+
+    def create(*roles, **fields) -> User:
+        fields = {"email": f"person-{next(numbers)}@quintet.test", "name": "A Person"} | fields
+        created = User(roles=list(roles), **fields)
+        db.session.add(created)
+        db.session.commit()
+        return created
+
+    return create
+
+
+@pytest.fixture
+def signed_in(app, person):
+    """Return a client of a new person with these roles, or of the `user` that is given.
+
+    Pages know it by its cookie, the API by its access token.
+    """
+
+    def sign_in(*roles, user=None) -> FlaskClient:
+        client = app.test_client()
+        client.person = user or person(*roles)
+        now = datetime.now(UTC)
+        who = {"user_id": client.person.id, "signed_in_at": microseconds(now)}
+        pair = tokens.issue(family=uuid4(), expires_at=now + tokens.REFRESH_TOKEN_AGE, **who)
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {pair.access}"
+        with app.test_request_context():
+            sessions.start(session_id=uuid4(), **who)
+            cookie = app.session_interface.get_signing_serializer(app).dumps(dict(session))
+        client.set_cookie(app.config["SESSION_COOKIE_NAME"], cookie)
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
 def quintet(app):
     """Run a command: `quintet("flows", "import", path)`; returns click's result."""
 
-    def run(*words, input=None) -> Result:
+    def run(*words, typed=None) -> Result:
         db.session.commit()
         with app.app_context():
-            result = app.test_cli_runner().invoke(args=[str(word) for word in words], input=input)
+            result = app.test_cli_runner().invoke(args=[str(word) for word in words], input=typed)
         db.session.expire_all()
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception

@@ -70,7 +70,10 @@ class Postgres:
             self.port = processes.free_port()
             try:
                 processes.launch(
-                    self.command(), log=self.log, answers=self.answers, **places.as_server_user()
+                    self.command(),
+                    log=self.log,
+                    answers=self.answers,
+                    options=places.as_server_user(),
                 )
             except processes.ServerFailed as failure:
                 # The children of a killed server need a moment to notice.
@@ -84,6 +87,10 @@ class Postgres:
     def prepare(self) -> None:
         """Make the data if there is none, and stop what an earlier run left behind."""
         self.stop()
+        pid = self._pid()
+        if pid and processes.is_others(pid, mark=str(self.data)):
+            # PostgreSQL would take the other program for itself, and refuse to start.
+            (self.data / "postmaster.pid").unlink()
         for unfinished in self.folder.glob(f"{UNFINISHED}*"):
             shutil.rmtree(unfinished)
         if not self.data.exists():
@@ -99,7 +106,7 @@ class Postgres:
     def answers(self) -> bool:
         """Return whether the server accepts connections."""
         try:
-            psycopg.connect(self.url("quintet_admin", "postgres"), connect_timeout=5).close()
+            psycopg.connect(self.url("quintet_admin", "postgres"), connect_timeout=2).close()
         except psycopg.OperationalError:
             return False
         return True
@@ -110,20 +117,16 @@ class Postgres:
             processes.end(process, signal.SIGINT, patience=30)
 
     def process(self) -> psutil.Process | None:
-        """Return the running server on this data.
+        """Return the running server on this data."""
+        pid = self._pid()
+        return processes.running(pid, mark=str(self.data)) if pid else None
 
-        When another program has the number of a server that is gone, PostgreSQL would refuse to
-        start; so its file is removed.
-        """
-        file = self.data / "postmaster.pid"
+    def _pid(self) -> int | None:
+        """Return the number of the last server on this data that did not end well, or yet."""
         try:
-            pid = int(file.read_text().split("\n")[0])
+            return int((self.data / "postmaster.pid").read_text().split("\n")[0])
         except (FileNotFoundError, ValueError):
             return None
-        process = processes.running(pid, mark=str(self.data))
-        if process is None and psutil.pid_exists(pid):
-            file.unlink(missing_ok=True)
-        return process
 
     def _passwords(self) -> dict[str, str]:
         file = self.folder / "passwords.json"
@@ -155,7 +158,7 @@ class Postgres:
         places.give_to_server_user(unfinished)
         options = ["-D", str(unfinished), "-U", "quintet_admin", "-E", "UTF8"]
         options += ["--locale=C.UTF-8", "--no-sync", "--no-instructions"]
-        with tempfile.NamedTemporaryFile("w", dir="/tmp") as password:  # noqa: S108  mode 0600
+        with tempfile.NamedTemporaryFile("w", dir="/tmp") as password:
             password.write(self._passwords()["quintet_admin"])
             password.flush()
             places.give_to_server_user(Path(password.name))

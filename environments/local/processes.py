@@ -1,11 +1,12 @@
 """Starting a server, waiting until it answers, and finding what an earlier run left behind."""
 
 import contextlib
+import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,8 @@ def launch(
     log: Path,
     answers: Callable[[], bool],
     patience: float = 60,
-    **options: Any,
-) -> subprocess.Popen[bytes]:
+    options: Mapping[str, Any],
+) -> None:
     """Start a server in a session of its own and return once it answers.
 
     :raises PortTaken: when its port was taken meanwhile
@@ -68,12 +69,11 @@ def launch(
     deadline = time.monotonic() + patience
     while not answers():
         if process.poll() is not None or time.monotonic() > deadline:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            process.kill()
             process.wait()
             raise _failure(command[0], log, start)
         time.sleep(0.02)
-    return process
+    process.returncode = 0  # It may outlive this object, which would warn of that.
 
 
 def _failure(program: str | Path, log: Path, start: int) -> ServerFailed:
@@ -99,9 +99,20 @@ def running(pid: int, mark: str) -> psutil.Process | None:
     """Return the process of that number, if the mark is a word of its command line."""
     with contextlib.suppress(psutil.Error):
         process = psutil.Process(pid)
-        if process.status() != psutil.STATUS_ZOMBIE and mark in process.cmdline():
+        if mark in process.cmdline():
             return process
     return None
+
+
+def is_others(pid: int, mark: str) -> bool:
+    """Return whether the number belongs to a living process without the mark."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)  # A child that has ended looks alive until then.
+    with contextlib.suppress(psutil.Error):
+        # A process that is just ending has no command line.
+        words = psutil.Process(pid).cmdline()
+        return bool(words) and mark not in words
+    return False
 
 
 def marked(variable: str, value: str) -> list[psutil.Process]:

@@ -2,20 +2,17 @@
 
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, LiteralString
 
-import psutil
 import psycopg
 from psycopg import sql
 
 from environments.local import places
 from environments.local.postgres import Postgres
-from environments.local.processes import ServerFailed
 from environments.local.sharing import Shared
 
 VARIABLE = "QUINTET_TEST_SERVER"
@@ -37,16 +34,22 @@ class Database:
 def server() -> Iterator[None]:
     """Lend the test server to this process and, by its environment, to those it starts."""
     postgres = Postgres(places.servers_folder("test"), throw_away=True)
-    try:
-        shared = Shared(postgres)
-        with shared.borrowed():
-            os.environ[VARIABLE] = f"postgresql://{{role}}@127.0.0.1:{postgres.port}/{{database}}"
-            _drop_leftovers()
-            yield
-    except ServerFailed:
-        # Without fsync a power cut can spoil the data. Nothing is lost with it.
-        shutil.rmtree(postgres.data, ignore_errors=True)
-        raise
+    with Shared(postgres).borrowed(prepare=lambda: _tidy(postgres)):
+        _announce(postgres)
+        yield
+
+
+def _announce(postgres: Postgres) -> None:
+    os.environ[VARIABLE] = f"postgresql://{{role}}@127.0.0.1:{postgres.port}/{{database}}"
+
+
+def _tidy(postgres: Postgres) -> None:
+    """Drop what earlier runs left, but for the template that the present migrations make."""
+    _announce(postgres)
+    with _admin() as connection:
+        for name in _names(connection, r"test\_%") + _names(connection, r"template\_%"):
+            if name != _template_name():
+                _execute("drop database {}", name)
 
 
 @contextmanager
@@ -65,10 +68,10 @@ def database(migrate: Callable[..., object]) -> Iterator[Database]:
 
 def _template(migrate: Callable[..., object]) -> str:
     """Return the name of the database that the migrations made, made now if need be."""
-    name = f"template_{_hash_of_migrations()}"
+    name = _template_name()
     with _admin() as connection:
         connection.execute("select pg_advisory_lock(%s)", [TEMPLATE_LOCK])
-        if not _names(connection, name):
+        if not _names(connection, name.replace("_", r"\_")):
             unfinished = f"{name}_unfinished"
             _execute("drop database if exists {} with (force)", unfinished)
             _execute("create database {} owner quintet_owner", unfinished)
@@ -80,7 +83,7 @@ def _template(migrate: Callable[..., object]) -> str:
     return name
 
 
-def _hash_of_migrations() -> str:
+def _template_name() -> str:
     digest = hashlib.sha256()
     for file in [*sorted(MIGRATIONS.glob("*.py")), MIGRATIONS.parents[1] / "core/migrations.py"]:
         digest.update(file.name.encode() + file.read_bytes())
@@ -88,18 +91,7 @@ def _hash_of_migrations() -> str:
     for pattern in ("models.py", "models/*.py"):
         for file in sorted(MIGRATIONS.parents[1].rglob(pattern)):
             digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _drop_leftovers() -> None:
-    """Drop the copies of test runs that died, and templates of other migrations."""
-    with _admin() as connection:
-        for name in _names(connection, "test_%"):
-            if not psutil.pid_exists(int(name.split("_")[1])):
-                _execute("drop database if exists {} with (force)", name)
-        old = _names(connection, "template_%_unfinished")
-        for name in old:
-            _execute("drop database if exists {} with (force)", name)
+    return f"template_{digest.hexdigest()[:16]}"
 
 
 def _names(connection: psycopg.Connection[Any], pattern: str) -> list[str]:
