@@ -149,11 +149,15 @@ class _Import:
             if file is not None:
                 receipts.claim(file)
                 store = partial(loading.store, database.raw_connection(), file.id)
-            loading.tally_up(batches, self.tally, store=store, progress=self.progress)
+            loading.tally_up(batches, self.tally, store=store, progress=self._show)
             if not self.tally.counters.root_groups_accepted:
                 raise _Refused(messages.nothing_accepted(self.tally))
             if self.options.strict and self.tally.errors:
                 raise _Refused(messages.strict(self.tally))
+
+    def _show(self, records: int) -> None:
+        if self.progress is not None and self.survey is not None:
+            self.progress(records, self.survey.groups)
 
     def _lose(self, file: FlowFile | None) -> Outcome:
         """End after another process was first with the same file or the same business key."""

@@ -23,7 +23,7 @@ FINDING_COLUMNS = (
 )
 
 Connection = psycopg.Connection[Any]
-Progress = Callable[[int], None]
+Progress = Callable[[int, int], None]  # Records done, and all there are.
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ def tally_up(
     tally: Tally,
     *,
     store: Callable[[d0010.Batch], None] | None = None,
-    progress: Progress | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> None:
     """Store and count one batch after the other while the next one is being parsed.
 
