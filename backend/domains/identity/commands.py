@@ -104,7 +104,8 @@ def demo_command() -> None:
         f"{len(created)} demonstration people created. Their password: {settings.demo_password}"
     )
     for local_part, (_name, roles) in demonstration.PEOPLE.items():
-        click.echo(f"  {local_part}@{demonstration.DOMAIN:14} {_listed(roles)}")
+        address = f"{local_part}@{demonstration.DOMAIN}"
+        click.echo(f"  {address:26}{_listed(roles)}")
 
 
 def _password(*, is_stdin: bool, ask: bool = False) -> str:
