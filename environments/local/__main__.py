@@ -12,7 +12,7 @@ from environments.local.running import CannotRun
 
 def main(words: list[str]) -> int:
     """Do what the word says; return the exit status."""
-    for each in (signal.SIGTERM, signal.SIGHUP):
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, _interrupt)
     try:
         if words == ["reset"]:
@@ -35,7 +35,7 @@ def _port() -> int:
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    """End as Ctrl-C does when the terminal closes or somebody asks us to end."""
+    """End in the same way on Ctrl-C, when the terminal closes, and when somebody asks for it."""
     raise KeyboardInterrupt
 
 

@@ -130,8 +130,10 @@ class Postgres:
     def _passwords(self) -> dict[str, str]:
         file = self.folder / "passwords.json"
         if not file.exists():
-            file.touch(mode=0o600)
-            file.write_text(json.dumps({role: secrets.token_urlsafe(24) for role in ROLES}))
+            unfinished = file.with_suffix(".unfinished")
+            unfinished.touch(mode=0o600)
+            unfinished.write_text(json.dumps({role: secrets.token_urlsafe(24) for role in ROLES}))
+            unfinished.rename(file)
         passwords: dict[str, str] = json.loads(file.read_text())
         return passwords
 

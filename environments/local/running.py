@@ -15,7 +15,7 @@ from pathlib import Path
 from environments.local import places, processes, servers
 from environments.local.places import LocalProblem
 from environments.local.sharing import Shared, State, Taken
-from environments.local.supervision import Program, Supervisor, end_leftovers
+from environments.local.supervision import Program, Supervisor
 
 PATIENCE = 60
 THREADS = 8
@@ -32,7 +32,6 @@ def run(port: int) -> None:
     """
     shared = servers.shared_servers()
     with owned(shared):
-        end_leftovers(shared.folder)
         if not processes.is_free(port):
             raise CannotRun(f"Port {port} is taken. Choose another: PORT={port + 1} make run")
         Run(shared, port).serve()
@@ -45,7 +44,6 @@ def reset() -> None:
     """
     shared = servers.shared_servers()
     with owned(shared):
-        end_leftovers(shared.folder)
         shared.server.stop()
         shutil.rmtree(shared.folder)
         shutil.rmtree(places.files_folder(), ignore_errors=True)
@@ -103,7 +101,7 @@ class Run:
         if self.postgres:
             self.postgres.start()
             say(f"{self.postgres.programs}, data in {self.postgres.data}")
-        servers.migrate(self._variables())
+        servers.migrate_if_behind(self._variables())
         logins = self._demonstrated()
         if self.postgres:
             self.postgres.stop()  # From now on it is supervised.
@@ -129,6 +127,7 @@ class Run:
         """Return what runs, in the order in which it is started."""
         serve = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}"]
         serve += ["--worker-class", "gthread", "--threads", str(THREADS), "--no-control-socket"]
+        serve += ["--graceful-timeout", "5"]
         programs = [Program(name="api", command=[*serve, "backend.app:create_app()"])]
         if self.postgres:
             postgres = Program(

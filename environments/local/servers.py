@@ -60,8 +60,9 @@ def migrate(variables: Mapping[str, str]) -> None:
 
 def migrate_if_behind(variables: Mapping[str, str]) -> None:
     """Bring the database to the newest revision, without loading the application to ask for it."""
+    owner_url = variables.get("QUINTET_DATABASE_OWNER_URL") or variables["DATABASE_URL"]
     newest = max(file.name for file in MIGRATIONS.glob("[0-9]*.py")).partition("_")[0]
-    with psycopg.connect(variables["QUINTET_DATABASE_OWNER_URL"]) as connection:
+    with psycopg.connect(owner_url) as connection:
         try:
             row = connection.execute("select version_num from alembic_version").fetchone()
         except psycopg.errors.UndefinedTable:

@@ -16,6 +16,7 @@ from typing import IO
 
 from environments.local.places import LocalProblem
 from environments.local.postgres import Postgres
+from environments.local.supervision import end_leftovers
 
 PATIENCE = 60
 
@@ -72,7 +73,7 @@ class Shared:
         with _open(self.folder / "users") as users:
             with self._mutex():
                 owned = not _lock(users, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                state = self._await_owner() if owned else self._found() or self._started(prepare)
+                state = self._await_owner() if owned else self._joined(prepare)
             try:
                 yield state
             finally:
@@ -94,7 +95,12 @@ class Shared:
         self.server.port = state.port
         return state if self.server.process() and self.server.answers() else None
 
-    def _started(self, prepare: Callable[[Mapping[str, str]], object]) -> State:
+    def _joined(self, prepare: Callable[[Mapping[str, str]], object]) -> State:
+        """Join the commands that use the server. A `make run` that died may have left its own."""
+        state = self._found()
+        if state and not state.address:
+            return state
+        end_leftovers(self.folder)
         self.server.start()
         try:
             prepare(self._variables())
@@ -125,6 +131,7 @@ class Shared:
             if not _lock(users, fcntl.LOCK_EX | fcntl.LOCK_NB):
                 wait()
                 _lock(users, fcntl.LOCK_EX)
+            end_leftovers(self.folder)
             self.state = None
             yield
 
