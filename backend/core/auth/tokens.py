@@ -133,9 +133,9 @@ def forget_cookie(response: Response) -> Response:
 def _proof(claims: dict[str, Any]) -> Proof:
     try:
         return Proof(
-            user_id=UUID(claims["sub"]),
+            user_id=UUID(str(claims["sub"])),
             signed_in_at=int(claims["signed_in_at"]),
-            ids=(UUID(claims["jti"]), UUID(claims["sid"])),
+            ids=(UUID(str(claims["jti"])), UUID(str(claims["sid"]))),
         )
     except (KeyError, TypeError, ValueError):
         raise TokenRefused("A claim is missing.") from None
