@@ -1,6 +1,7 @@
 """The header ZHV and the trailer ZPT, whose layout comes from practice."""
 
 import re
+from datetime import datetime
 from typing import NamedTuple
 
 from backend.domains.flows.d0010.findings import file_error, file_warning
@@ -32,7 +33,7 @@ _HEADER = (
     _Field("Broadcast", 1, is_mandatory=False),
     _Field("Test data flag", 4, is_mandatory=False),
 )
-_FLOW, _CREATED = 1, 6
+_CREATED = 6
 
 
 def read_header(line: str) -> tuple[Header | None, list[Finding]]:
@@ -57,9 +58,27 @@ def read_header(line: str) -> tuple[Header | None, list[Finding]]:
         findings.append(file_error("header-malformed", message, 1, values[_CREATED]))
     if created is None or any(finding.severity == "error" for finding in findings):
         return None, findings
-    flow, version = values[_FLOW][:5], values[_FLOW][5:]
-    names = (values[0], flow, version, *values[2:_CREATED])
-    return Header(*names, created, *values[_CREATED:]), findings
+    return _header(values, created), findings
+
+
+def _header(values: list[str], created: datetime) -> Header:
+    file_id, flow, from_role, from_participant, to_role, to_participant, *others = values
+    created_text, sending, receiving, broadcast, test_flag = others
+    return Header(
+        file_id=file_id,
+        flow=flow[:5],
+        version=flow[5:],
+        from_role=from_role,
+        from_participant=from_participant,
+        to_role=to_role,
+        to_participant=to_participant,
+        created=created,
+        created_text=created_text,
+        sending_application=sending,
+        receiving_application=receiving,
+        broadcast=broadcast,
+        test_flag=test_flag,
+    )
 
 
 def _no_header(line: str) -> Finding:

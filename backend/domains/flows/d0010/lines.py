@@ -41,9 +41,7 @@ def as_text(block: bytes) -> str:
     """
     text = block.decode("latin-1")
     if "\r" in text:
-        text = text.replace("\r\n", "\n")
-        if text.endswith("\r"):
-            text = text[:-1]
+        text = text.replace("\r\n", "\n").removesuffix("\r")
     return text
 
 
