@@ -41,6 +41,13 @@ def anybody(**statuses):
 
 ROWS = {
     "console.show_console": staff(),
+    "flows_console.export_readings": staff(),
+    "flows_console.show_file": staff(GET=404),
+    "flows_console.show_file_readings": staff(GET=404),
+    "flows_console.show_files": staff(),
+    "flows_console.show_line": staff(GET=404),
+    "flows_console.show_reading": staff(GET=404),
+    "flows_console.show_readings": staff(),
     "identity.show_me": anybody(),
     "identity_console.change_roles": staff(),
     "identity_console.create_person": staff(),
