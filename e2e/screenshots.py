@@ -210,6 +210,7 @@ def picture(browser: Browser, url: str) -> list[str]:
             context = browser.new_context(
                 viewport={"width": width, "height": height},
                 color_scheme=scheme,
+                locale="en-GB",
                 storage_state=cookies if is_signed_in else None,
                 is_mobile=size == "phone",
             )
