@@ -66,7 +66,7 @@ def show_readings() -> tuple[str, int]:
     asked = SearchSchema().load(arguments)
     page = readings.search(**asked)
     notice = _notice(page.notice, asked["query"].term)
-    return _search_page(page, notice=notice, term=asked["query"].term), 200
+    return _search_page(page, notice=notice), 200
 
 
 @blueprint.get("/readings.csv")
@@ -149,7 +149,12 @@ def show_line(file_id: int, line_number: int) -> str:
     return render_template("flows/line.html", file=file, lines=lines, line_number=line_number)
 
 
-def _search_page(page: readings.Page, **context: Any) -> str:  # noqa: ANN401  for the template
+def _search_page(
+    page: readings.Page,
+    *,
+    notice: str | None = None,
+    problems: dict[str, list[str]] | None = None,
+) -> str:
     return render_template(
         "flows/readings.html",
         page=page,
@@ -158,7 +163,8 @@ def _search_page(page: readings.Page, **context: Any) -> str:  # noqa: ANN401  f
         newer=_address(before=cursor(page.newer), after=None) if page.newer else None,
         csv_query=urlencode(_arguments()),
         types=[("", "All types"), *_types()],
-        **context,
+        notice=notice,
+        problems=problems or {},
     )
 
 
