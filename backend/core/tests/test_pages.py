@@ -1,4 +1,6 @@
 import re
+from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 from flask import render_template_string
@@ -75,10 +77,14 @@ def test_a_page_has_no_style_or_script_within_it(hall):
 
 def test_an_error_page_needs_no_database(hall):
     client = hall.test_client()
+    now = int(datetime.now(UTC).timestamp() * 1_000_000)
     with client.session_transaction() as session:
-        session.update(user_id="x", session_id="y")
+        session.update(user_id=str(uuid4()), session_id=str(uuid4()))
+        session.update(signed_in_at=now, seen_at=now)
     answer = client.get("/nowhere", headers={"Accept": "text/html"})
     assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    answer = client.get("/admin/", headers={"Accept": "text/html"})
+    assert (answer.status_code, answer.mimetype) == (503, "text/html")
 
 
 def _render(app, template):
@@ -133,3 +139,33 @@ def test_every_static_file_has_an_address(hall):
     with hall.test_request_context("/"):
         for file in pages.STATIC.iterdir():
             assert hall.test_client().get(pages.asset(file.name)).status_code == 200
+
+
+def _luminance(colour):
+    digits = colour * 2 if len(colour) == 3 else colour
+    channels = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _contrast(one, other):
+    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_and_edges_stand_out_from_what_is_behind_them(scheme):
+    style = (pages.STATIC / "quintet.css").read_text()
+    light, dark = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[:2]
+    colours = dict(re.findall(r"--([a-z-]+): #([0-9a-f]+);", light))
+    if scheme == "dark":
+        colours |= dict(re.findall(r"--([a-z-]+): #([0-9a-f]+);", dark))
+    pairs = [(each, back) for each in ("text", "muted", "link") for back in ("page", "surface")]
+    pairs += [(each, "raised") for each in ("text", "muted")]
+    pairs += [(each, f"{each}-back") for each in ("good", "warning", "bad")]
+    pairs += [(each, "surface") for each in ("bad",)]
+    pairs += [("text", "neutral-back"), ("on-main", "main"), ("on-main", "main-hover")]
+    pairs += [("text", "good-back"), ("text", "warning-back"), ("text", "bad-back")]
+    assert {pair: c for pair in pairs if (c := _contrast(*map(colours.get, pair))) < 4.5} == {}
+    edges = [("edge", "surface"), ("focus", "page"), ("focus", "surface"), ("main", "surface")]
+    assert {pair: c for pair in edges if (c := _contrast(*map(colours.get, pair))) < 3} == {}
