@@ -39,7 +39,7 @@ _CREATED = 6
 def read_header(line: str) -> tuple[Header | None, list[Finding]]:
     """Return the header that the first line of a file is, and what is wrong with it."""
     if not line.startswith("ZHV|"):
-        return None, [_no_header(line)]
+        return None, [header_missing(line)]
     sent = line.split("|")[1:]
     findings: list[Finding] = []
     if sent[-1].strip(" "):
@@ -81,7 +81,8 @@ def _header(values: list[str], created: datetime) -> Header:
     )
 
 
-def _no_header(line: str) -> Finding:
+def header_missing(line: str) -> Finding:
+    """Return the error about a first line that is no header."""
     if line.startswith(_UTF16):
         message = "The file is UTF-16 text, so it is no flow file: flows are plain ASCII."
     elif "\0" in line:
@@ -133,7 +134,7 @@ def read_trailer(line: str, number: int) -> Trailer | None:
         flow_count=_number(roots),
         completed_text=completed.strip(" "),
         is_flow_count_sent=bool(roots.strip(" ")),
-        extra="|".join(sent[_TRAILER_FIELDS:-1]),
+        extra=tuple(sent[_TRAILER_FIELDS:-1]),
     )
 
 

@@ -18,17 +18,20 @@ class LineTooLongError(Exception):
 
 
 def blocks(stream: BinaryIO, size: int = BLOCK) -> Iterator[bytes]:
-    """Yield a stream in blocks that end at the end of a line; the last may lack its newline."""
+    """Yield a stream in blocks that end at the end of a line; the last may lack its newline.
+
+    Raises LineTooLongError.
+    """
     rest = b""
     while block := stream.read(size):
         end = block.rfind(b"\n") + 1
+        if len(rest) + (block.find(b"\n") if end else len(block)) > LONGEST_LINE:
+            raise LineTooLongError(rest + block)
         if end:
             yield rest + block[:end]
             rest = block[end:]
         else:
             rest += block
-        if len(rest) > LONGEST_LINE:
-            raise LineTooLongError(rest)
     if rest:
         yield rest
 

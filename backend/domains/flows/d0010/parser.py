@@ -6,10 +6,11 @@ rules. Both ways give the same result, which a test proves on damaged files.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import BinaryIO
 
 from backend.domains.flows.d0010.copytext import NULL
-from backend.domains.flows.d0010.lines import BOM, as_text, blocks
+from backend.domains.flows.d0010.lines import BOM, LineTooLongError, as_text, blocks
 from backend.domains.flows.d0010.mpan import CHECK_DIGITS, residue_tables
 from backend.domains.flows.d0010.patterns import reading_pattern
 from backend.domains.flows.d0010.records import Batch, Options, Survey
@@ -35,9 +36,11 @@ def parse(stream: BinaryIO, survey: Survey, options: Options) -> Iterator[Batch]
         return
     parser = Parser(flow, options, Instants(header.created_text))
     is_first = True
-    for block in blocks(stream, _BLOCK):
-        yield from parser.take(as_text(block.removeprefix(BOM) if is_first else block))
-        is_first = False
+    # The verdict refuses a file for such a line, so what comes after it need not be read.
+    with suppress(LineTooLongError):
+        for block in blocks(stream, _BLOCK):
+            yield from parser.take(as_text(block.removeprefix(BOM) if is_first else block))
+            is_first = False
     yield parser.finish()
 
 
