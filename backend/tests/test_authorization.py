@@ -108,7 +108,7 @@ def _anonymous(app, signed_in, person):
 
 
 def _expired(app, signed_in, person):
-    past = timedelta(seconds=-1)
+    past = timedelta(minutes=-1)
     client = _with_token(app, create_access_token, person("staff"), expires_delta=past)
     client.set_cookie("quintet", signed_in("staff").get_cookie("quintet").value)
     with client.session_transaction() as cookie:

@@ -153,6 +153,7 @@ def init_app(app: Flask) -> None:
         JWT_DECODE_ALGORITHMS=["EdDSA"],
         JWT_DECODE_AUDIENCE=AUDIENCE,
         JWT_DECODE_ISSUER=settings.public_url,
+        JWT_DECODE_LEEWAY=5,  # The machines' clocks differ a little.
         JWT_ENCODE_AUDIENCE=AUDIENCE,
         JWT_ENCODE_ISSUER=settings.public_url,
         JWT_REFRESH_COOKIE_NAME=f"{prefix[0]}quintet-refresh",

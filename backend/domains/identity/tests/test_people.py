@@ -112,8 +112,9 @@ def test_a_refused_page_is_in_the_audit_log(signed_in):
     assert answer.status_code == 403
     assert "role" in answer.text
     (event,) = _events()
-    assert (event.action, event.actor_id) == ("auth.refuse-role", other.person.id)
+    assert (event.action, event.actor_id) == ("auth.refuse", other.person.id)
     assert event.object_id == "identity_console.list_people"
+    assert event.after == {"problem": "role-missing"}
     assert event.request_id == answer.headers["X-Request-ID"]
 
 

@@ -138,7 +138,12 @@ def test_a_token_without_a_signature_or_with_another_algorithm_is_refused(
     unsigned = f"{_part({'alg': 'none', 'kid': known.kid})}.{_part(claims)}."
     public = known.accepted[known.kid].public_bytes_raw()
     symmetric = jwt.encode(claims, public.ljust(64, b"."), "HS512", headers={"kid": known.kid})
-    for forged in (unsigned, symmetric, token[:-8], "x", "x.y.z", f"{token}.x"):
+    odd = [
+        f"{_part(header)}.{_part(claims)}.AAAA"
+        for header in ({"alg": ["EdDSA"]}, {"alg": "EdDSA", "kid": {}}, {"alg": None}, [], 1)
+    ]
+    odd += [f"{_part({'alg': 'EdDSA', 'kid': known.kid})}.{_part(each)}.AAAA" for each in ([], 1)]
+    for forged in (unsigned, symmetric, token[:-8], "x", "x.y.z", f"{token}.x", *odd):
         assert client.get("/api/auth/me", headers=bearer(forged)).status_code == 401
 
 
