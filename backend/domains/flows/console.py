@@ -1,5 +1,6 @@
 """What staff see of flows: the files that came in, and the readings that they brought."""
 
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,7 +11,7 @@ from backend.core.errors import Invalid
 from backend.domains.flows import d0010
 from backend.domains.flows.models import STATUSES
 from backend.domains.flows.schemas import SearchSchema, cursor
-from backend.domains.flows.services import exports, files, readings, terms
+from backend.domains.flows.services import exports, files, loading, readings, terms
 from backend.domains.flows.services.files import Severity, Start
 
 LARGEST = 2**63 - 1
@@ -114,7 +115,13 @@ def show_file(file_id: int) -> str:
     severity: Severity = "error" if asked == "error" else "warning" if asked == "warning" else ""
     page = files.findings(file_id=file_id, severity=severity, start=_start())
     return render_template(
-        "flows/file.html", file=file, page=page, severity=severity, **_ways(page)
+        "flows/file.html",
+        file=file,
+        options=_chosen(file.options),
+        page=page,
+        severity=severity,
+        kept=loading.FINDINGS_STORED,
+        **_ways(page),
     )
 
 
@@ -206,6 +213,16 @@ def _ways(page: files.Page[Any]) -> dict[str, str | None]:
         "previous": _address(before=back.number, after=None) if back else None,
         "next": _address(after=on.number, before=None) if on else None,
     }
+
+
+def _chosen(options: dict[str, Any]) -> list[str]:
+    """Return in words the options of an import that are not as usual."""
+    usual = asdict(d0010.Options())
+    return [
+        name.replace("_", " ") if value is True else f"{name.replace('_', ' ')}: {value}"
+        for name, value in options.items()
+        if value != usual.get(name)
+    ]
 
 
 def _label(item: str, code: str | None) -> str | None:

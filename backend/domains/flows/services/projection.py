@@ -95,6 +95,11 @@ class Occurrence(NamedTuple):
         )
 
     @property
+    def _is_unquestioned(self) -> bool:
+        was_always_valid = self.is_valid is True and self.is_flag_valid is not False
+        return was_always_valid and not self.is_superseded
+
+    @property
     def badges(self) -> tuple[str, ...]:
         """What a person has to know before using the value, in words of one or two."""
         return tuple(
@@ -114,10 +119,7 @@ class Occurrence(NamedTuple):
                     self.is_flag_valid is False and self.is_status_valid is True,
                 ),
                 ("no verdict", self.is_valid is None),
-                (
-                    "valid",
-                    self.is_usable and self.is_valid is True and self.is_flag_valid is not False,
-                ),
+                ("valid", self.is_usable and self._is_unquestioned),
             )
             if applies
         )
