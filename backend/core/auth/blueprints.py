@@ -18,6 +18,15 @@ from backend.core.errors import DomainError, Forbidden
 
 View = TypeVar("View", bound=Callable[..., Any])
 
+API_SPEC_OPTIONS = {
+    "security": [{"accessToken": []}],
+    "components": {
+        "securitySchemes": {
+            "accessToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+        }
+    },
+}
+
 _csrf = CSRFProtect()
 
 
@@ -171,6 +180,10 @@ def _answer_forbidden(error: Forbidden) -> Response:
 def init_app(app: Flask) -> None:
     """Ask every request at the door; the CSRF check waits until then."""
     app.register_error_handler(Forbidden, _answer_forbidden)
-    app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=8 * 3600)
+    app.config.update(
+        API_SPEC_OPTIONS=API_SPEC_OPTIONS,
+        WTF_CSRF_CHECK_DEFAULT=False,
+        WTF_CSRF_TIME_LIMIT=8 * 3600,
+    )
     _csrf.init_app(app)
     app.before_request(_admit)
