@@ -10,6 +10,8 @@ import os
 import re
 import shutil
 import sys
+import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -50,6 +52,7 @@ SCHEMES = ("light", "dark")
 MACHINES_PAGES = {"explain_problem", "favicon", "healthz", "readyz", "static"}
 OK = 200
 BROKEN = 500
+EXAMPLES = 5  # So many pages of a kind are read for their links; the first one is pictured.
 
 NOTE_VIOLATIONS = """window.violations = [];
 document.addEventListener("securitypolicyviolation", event =>
@@ -101,8 +104,10 @@ def served() -> Iterator[str]:
         create_app(database_url=urls["application_url"])
         migrations.migrate(**urls)
 
-    with testing.server(), testing.database(migrate) as database:
-        app = create_app(database_url=database.url, database_owner_url=database.owner_url)
+    files = tempfile.TemporaryDirectory()
+    with testing.server(), testing.database(migrate) as database, files as folder:
+        urls = {"database_url": database.url, "database_owner_url": database.owner_url}
+        app = create_app(files_url=folder, **urls)
         with app.app_context():
             app.test_cli_runner().invoke(args=["demo"], catch_exceptions=False)
         server = make_server("127.0.0.1", 0, app, threaded=True)
@@ -129,18 +134,21 @@ def discover(requests: APIRequestContext, url: str) -> list[Shot]:
     rules = [rule for rule in application.url_map.iter_rules() if "GET" in (rule.methods or ())]
     waiting = [rule.rule for rule in rules if not rule.arguments]
     shots: dict[str, Shot] = {}
+    read: dict[str, set[str]] = defaultdict(set)
     while waiting:
         path = waiting.pop(0)
         name = _name(adapter, path)
-        if name is None or name in shots:
+        if name is None or path in read[name] or len(read[name]) == EXAMPLES:
             continue
+        read[name].add(path)
         answer = requests.get(url + path, max_redirects=0)
         if answer.status < BROKEN and not _is_page(answer):
             continue
-        shots[name] = Shot(name, path)  # What is broken fails when its picture is taken.
+        shots.setdefault(name, Shot(name, path))  # What is broken fails in its picture.
         if search := re.search(r'<input[^>]* name="(\w+)" type="search"', answer.text()):
-            nothing = f"{name}-nothing-found"
-            shots[nothing] = Shot(nothing, f"{path.partition('?')[0]}?{search[1]}=found-nowhere")
+            nothing = f"{name.partition('-by-')[0]}-nothing-found"
+            address = f"{path.partition('?')[0]}?{search[1]}=found-nowhere"
+            shots.setdefault(nothing, Shot(nothing, address))
         links = re.findall(r'<a [^>]*href="([^"]*)', answer.text())
         waiting += [urljoin(path, unescape(link)).partition("#")[0] for link in links]
     return [*ALWAYS, *shots.values()]
