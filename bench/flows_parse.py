@@ -1,8 +1,8 @@
 """How fast a flow file is surveyed, parsed and rendered for COPY, and in how much memory.
 
 Nothing here touches a database or waits, so the time is the processor's. Each figure is the median
-of three runs, each in a process of its own so that its peak memory is known; the smallest file tells
-whether it grows.
+of three runs, each in a process of its own so that its peak memory is known; the smallest file
+tells whether it grows.
 """
 
 import json
