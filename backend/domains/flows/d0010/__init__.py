@@ -21,9 +21,9 @@ from backend.domains.flows.d0010.records import (
     Trailer,
     serial_key,
 )
-from backend.domains.flows.d0010.survey import survey
+from backend.domains.flows.d0010.surveyor import survey
 from backend.domains.flows.d0010.tables import FLOWS, LABELS, Flow, Group, Item
-from backend.domains.flows.d0010.verdict import is_refused, verdict
+from backend.domains.flows.d0010.verdicts import is_refused, verdict
 
 __all__ = [
     "FLOWS",

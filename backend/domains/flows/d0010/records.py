@@ -19,14 +19,14 @@ READING_FIELDS = (
     "value_text",
     "md_reset_at",
     "md_resets",
-    "is_valid_flag",
+    "is_flag_valid",
     "method",
     "reason_code",
-    "is_valid_status",
+    "is_status_valid",
 )
 VISIT_FIELDS = (
     "line_number",
-    "parent_line_number",
+    "parent_line",
     "parent_group",
     "mpan",
     "serial",
@@ -107,6 +107,8 @@ class Trailer:
     checksum: str
     flow_count: int | None
     completed_text: str
+    is_flow_count_sent: bool = True
+    extra: str = ""
 
 
 @dataclass(frozen=True, slots=True)
