@@ -28,4 +28,5 @@ help:
 .PHONY: lock
 lock: .venv ## lock the versions of all dependencies again, from pyproject.toml
 	$(COMPILE) --output-file requirements/backend.txt
-	$(COMPILE) --extra dev --output-file requirements/dev.txt
+	$(COMPILE) --extra worker --output-file requirements/worker.txt
+	$(COMPILE) --extra dev --extra worker --output-file requirements/dev.txt

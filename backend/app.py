@@ -14,7 +14,9 @@ from backend.core import (
     errors,
     health,
     logs,
+    metrics,
     migrations,
+    outbox,
     pages,
     security,
 )
@@ -35,6 +37,8 @@ EXTENSIONS = (
     auth,
     pages,
     health,
+    metrics,
+    outbox,
     demonstration,
 )
 
@@ -74,6 +78,7 @@ def _open_doors(app: Flask) -> None:
     api = Api(app)
     for domain in DOMAINS:
         _module(domain, "models")
+        _module(domain, "tasks")
         if routes := _module(domain, "routes"):
             api.register_blueprint(
                 routes.blueprint, url_prefix="/api" + (routes.blueprint.url_prefix or f"/{domain}")

@@ -8,15 +8,15 @@ from uuid import UUID
 # Read when Celery is imported: TERM then ends the work in hand within seconds and returns it.
 os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
 
-from celery import Celery, signals  # noqa: E402
-from flask import Flask  # noqa: E402
+from celery import Celery, signals
+from flask import Flask
 
-from backend.app import create_app  # noqa: E402
-from backend.core import outbox  # noqa: E402
-from backend.core.config import InvalidSettings, Settings  # noqa: E402
-from backend.core.database import db  # noqa: E402
-from worker.health import HealthFiles  # noqa: E402
-from worker.settings import TRANSPORT, queues, settings  # noqa: E402
+from backend.app import create_app
+from backend.core import outbox
+from backend.core.config import InvalidSettings, Settings
+from backend.core.database import db
+from worker.health import HealthFiles
+from worker.settings import TRANSPORT, queues, settings
 
 HANDLE = "handle"
 
@@ -42,7 +42,7 @@ def create_celery(app: Flask, transport: dict[str, Any] = TRANSPORT) -> Celery:
     celery = Celery("quintet", broker=broker_url(app), set_as_current=False)
     celery.conf.update(settings(transport), quintet_health_folder=_settings(app).health_folder)
 
-    @celery.task(name=HANDLE)  # type: ignore[untyped-decorator]  # untyped upstream
+    @celery.task(name=HANDLE)
     def handle(job_id: str) -> None:
         """Do one job; the id is all that the message says."""
         with app.app_context():
@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
     # Connected without receivers, this signal would have Celery set up logs of its own.
     signals.setup_logging.connect(_keep_logs)
 
-    @signals.worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]  # untyped upstream
+    @signals.worker_process_init.connect(weak=False)
     def forget_connections(**_: object) -> None:
         """Leave the parent's connections to the parent."""
         with app.app_context():

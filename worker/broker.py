@@ -53,7 +53,7 @@ class Broker:
         """
         try:
             producer = self._open()
-            with producer.batch(max_size=len(messages)):
+            with producer.batch(max_size=len(messages)):  # type: ignore[attr-defined]  # newer than its types
                 for message in messages:
                     self._send(producer, message)
         except FAILURES:
@@ -61,7 +61,7 @@ class Broker:
             raise
 
     def _send(self, producer: Producer, message: Message) -> None:
-        limit = TOPICS[message.topic].limits.time_limit.total_seconds()
+        limit = int(TOPICS[message.topic].limits.time_limit.total_seconds())
         self._celery.send_task(
             "handle",
             args=[str(message.job_id)],
@@ -95,12 +95,10 @@ class Broker:
         """Forget the connection."""
         connection, self._connection, self._producer = self._connection, None, None
         if connection is not None:
-            connection.collapse()
+            connection.collapse()  # type: ignore[attr-defined]  # missing from its types
 
     def _open(self) -> Producer:
         if self._producer is None:
             self._connection = self._celery.connection_for_write()
             self._producer = self._celery.amqp.Producer(self._connection, auto_declare=False)
         return self._producer
-
-

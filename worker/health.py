@@ -1,4 +1,4 @@
-"""Health as the age of two files: `live` while the process makes progress, `ready` while it can work.
+"""Health as the age of two files: `live` while the process moves, `ready` while it can work.
 
 A probe that asked the worker itself would load it, and would kill a busy one.
 """
@@ -9,6 +9,8 @@ from threading import Event, Thread
 from typing import Any
 
 from celery import bootsteps
+
+Worker = Any  # Celery's own, which has no types.
 
 STALL = 30.0
 BEAT = 1.0
@@ -42,29 +44,29 @@ class Files:
             (self._folder / name).unlink(missing_ok=True)
 
 
-class HealthFiles(bootsteps.StartStopStep):  # type: ignore[misc]  # untyped upstream
+class HealthFiles(bootsteps.StartStopStep):
     """Celery's step that keeps the files.
 
     A beat runs in the main loop, and a thread judges its age: while the broker is away the loop is
     busy reconnecting, and that is no reason to restart.
     """
 
-    requires = {"celery.worker.components:Timer"}  # noqa: RUF012  Celery's own form
+    requires = ("celery.worker.components:Timer",)
 
-    def __init__(self, worker: Any, **options: Any) -> None:
+    def __init__(self, worker: Worker, **options: object) -> None:
         super().__init__(worker, **options)
         self._files = Files(worker.app.conf.get("quintet_health_folder", ""))
         self._beat_at = time.monotonic()
         self._is_over = Event()
         self._entry: Any = None
 
-    def start(self, worker: Any) -> None:
+    def start(self, parent: Worker) -> None:
         """Begin to beat and to watch."""
         self._files.clear()
-        self._entry = worker.timer.call_repeatedly(BEAT, self._beat, priority=10)
-        Thread(target=self._watch, args=(worker,), name="health", daemon=True).start()
+        self._entry = parent.timer.call_repeatedly(BEAT, self._beat, priority=10)
+        Thread(target=self._watch, args=(parent,), name="health", daemon=True).start()
 
-    def stop(self, _worker: Any) -> None:
+    def stop(self, parent: Worker) -> None:  # noqa: ARG002  the signature is Celery's
         """Say that no work is taken any more."""
         self._is_over.set()
         self._files.write(is_ready=False)
@@ -76,7 +78,7 @@ class HealthFiles(bootsteps.StartStopStep):  # type: ignore[misc]  # untyped ups
     def _beat(self) -> None:
         self._beat_at = time.monotonic()
 
-    def _watch(self, worker: Any) -> None:
+    def _watch(self, worker: Worker) -> None:
         while not self._is_over.wait(BEAT):
             is_looping = time.monotonic() - self._beat_at < STALL
             consumer = getattr(worker, "consumer", None)

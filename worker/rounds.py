@@ -38,6 +38,7 @@ SWEEP = text("""
     delete from outbox where id in (
         select id from outbox where done_at < clock_timestamp() - :kept
          order by done_at limit :limit for update skip locked)
+    returning id
 """)
 
 
@@ -60,4 +61,4 @@ def kick() -> None:
 
 def sweep() -> int:
     """Delete some of the jobs that were done long ago, and return how many."""
-    return db.session.execute(SWEEP, {"kept": KEPT, "limit": SWEEP_BATCH}).rowcount
+    return len(db.session.execute(SWEEP, {"kept": KEPT, "limit": SWEEP_BATCH}).all())

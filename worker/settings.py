@@ -23,6 +23,7 @@ SHUTDOWN_SECONDS = 25  # At least 30 seconds below the time after which the mach
 
 def settings(transport: dict[str, Any]) -> dict[str, Any]:
     """Return Celery's configuration."""
+    limit = int(LOCAL.time_limit.total_seconds())
     return {
         "accept_content": ["json"],
         "broker_connection_max_retries": None,
@@ -34,8 +35,8 @@ def settings(transport: dict[str, Any]) -> dict[str, Any]:
         "task_ignore_result": True,
         # Safe only because the outbox counts attempts: a job that kills its process ends as dead.
         "task_reject_on_worker_lost": True,
-        "task_soft_time_limit": soft(LOCAL.time_limit.total_seconds()),
-        "task_time_limit": LOCAL.time_limit.total_seconds(),
+        "task_soft_time_limit": soft(limit),
+        "task_time_limit": limit,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_hijack_root_logger": False,
         "worker_max_tasks_per_child": 500,
@@ -45,9 +46,9 @@ def settings(transport: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def soft(limit: float) -> float:
+def soft(limit: int) -> int:
     """Return when the work is asked to stop, so that it can still record why it failed."""
-    return limit * 5 / 6
+    return max(1, limit * 5 // 6)
 
 
 def queues() -> list[str]:

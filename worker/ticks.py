@@ -18,6 +18,7 @@ INSERT = text("""
            select from outbox where topic = :topic and done_at is null and dead_at is null
               and payload ? 'tick')
     on conflict (topic, ref_id) do nothing
+    returning id
 """).bindparams(bindparam("payload", type_=JSON))
 
 
@@ -46,7 +47,7 @@ class Ticks:
             "ref_id": uuid5(NAMESPACE_URL, f"{topic.name}/{tick.isoformat()}"),
             "payload": {"tick": tick.isoformat()},
         }
-        inserted = db.session.execute(INSERT, values).rowcount
-        if inserted:
-            self._settled[topic.name] = tick
-        return inserted
+        if db.session.scalar(INSERT, values) is None:
+            return 0
+        self._settled[topic.name] = tick
+        return 1

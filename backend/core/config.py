@@ -52,6 +52,7 @@ class Settings:
     database_owner_url: str = setting(
         "QUINTET_DATABASE_OWNER_URL", "PostgreSQL as the owner, for migrations", "", _secret
     )
+    broker_url: str = setting("REDIS_URL", "the broker; relay and workers only", "", _secret)
     secret_key: str = setting(
         "QUINTET_SECRET_KEY", "signs session cookies and cursors", LOCAL_SECRET, _secret
     )
@@ -63,6 +64,9 @@ class Settings:
         "QUINTET_PUBLIC_URL", "address that people use", "http://127.0.0.1:8000"
     )
     proxy_hops: int = setting("QUINTET_PROXY_HOPS", "reverse proxies in front", 0, int)
+    metrics_port: int | None = setting("QUINTET_METRICS_PORT", "port of the metrics", None, int)
+    metrics_host: str = setting("QUINTET_METRICS_HOST", "address of the metrics", "127.0.0.1")
+    health_folder: str = setting("QUINTET_HEALTH_FOLDER", "where workers show their health", "")
     demo_password: str = setting(
         "QUINTET_DEMO_PASSWORD", "of the demonstration people, local only", "quintet-demo"
     )

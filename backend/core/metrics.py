@@ -4,16 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Thread
 from time import perf_counter
-from typing import Any
 from wsgiref.simple_server import WSGIServer
 
 import structlog
 from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Gauge, Histogram, start_http_server
-from sqlalchemy import text
 
 from backend.core.config import Settings
-from backend.core.database import db
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +41,9 @@ class _Source:
 _sources: dict[str, _Source] = {}
 
 
-def gauge(name: str, meaning: str, read: Callable[[], Reading], *, label: str | None = None) -> None:
+def gauge(
+    name: str, meaning: str, read: Callable[[], Reading], *, label: str | None = None
+) -> None:
     """Have the relay publish what `read` finds in the database: a number, or one for each label.
 
     Every relay publishes the same figures, so take their greatest and never their sum.

@@ -9,7 +9,7 @@ _FOLDER = os.environ.get("QUINTET_CRASH_FOLDER")
 
 
 def crash_point(name: str) -> None:
-    """Kill this process, or its whole group, if a test has put a file of that name in the folder."""
+    """Kill this process, or its whole group, if a test put a file of that name in the folder."""
     if _FOLDER is None:
         return
     order = Path(_FOLDER, name)

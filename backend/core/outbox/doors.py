@@ -32,9 +32,7 @@ def list_dead() -> str:
     if len(jobs) > PAGE:
         jobs = jobs[:PAGE]
         following = url_for(".list_dead", topic=topic, before=jobs[-1].id)
-    return render_template(
-        "outbox/dead.html", jobs=jobs, topic=topic, following=following
-    )
+    return render_template("outbox/dead.html", jobs=jobs, topic=topic, following=following)
 
 
 @console.post("/<uuid:job_id>/replay")

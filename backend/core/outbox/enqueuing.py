@@ -1,7 +1,6 @@
 """Asking for work: one row in the transaction of the change that wants it."""
 
 from datetime import timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import JSON, bindparam, text
@@ -23,7 +22,7 @@ INSERT = text(f"""
 
 
 def enqueue(
-    name: str, *, ref_id: UUID | None = None, delay: timedelta = timedelta(), **arguments: Any
+    name: str, *, ref_id: UUID | None = None, delay: timedelta = timedelta(), **arguments: object
 ) -> UUID:
     """Ask for the topic to be done once the present transaction has committed, and return its id.
 

@@ -1,4 +1,4 @@
-"""Keeping the lease of long work: a thread renews it, on a connection of its own, while the work runs."""
+"""Keeping the lease of long work: a thread renews it on a connection of its own."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,9 +37,7 @@ def renewed(job_id: UUID, *, attempt: int, lease: timedelta) -> Iterator[None]:
         thread.join()
 
 
-def _renew(
-    engine: Engine, values: dict[str, object], pause: timedelta, is_over: Event
-) -> None:
+def _renew(engine: Engine, values: dict[str, object], pause: timedelta, is_over: Event) -> None:
     while not is_over.wait(pause.total_seconds()):
         try:
             with engine.begin() as connection:

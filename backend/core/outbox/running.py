@@ -1,4 +1,4 @@
-"""Doing a job: take its lease, do the work and mark it done in one transaction, or record the failure."""
+"""Doing a job: lease it, then work and mark "done" in one transaction, or record the failure."""
 
 import random
 from dataclasses import dataclass
@@ -94,7 +94,7 @@ def run(job_id: UUID) -> str:
 
 
 def run_due(limit: int = 100) -> dict[UUID, str]:
-    """Do, in this process and without a broker, the jobs that are due, and return how each ended."""
+    """Do the jobs that are due, here and without a broker, and return how each ended."""
     with transaction():
         due = db.session.scalars(DUE, {"known": list(TOPICS), "limit": limit}).all()
     return {job_id: run(job_id) for job_id in due}
@@ -162,7 +162,7 @@ def _fail(job: Run, error: Exception) -> str:
     with transaction():
         is_dead = db.session.scalar(FAILED, values)
     outcome = "dead" if is_dead else "failed"
-    log.warning(f"job {outcome}", attempt=job.attempt, exc_info=error)
+    log.warning("job %s", outcome, attempt=job.attempt, exc_info=error)
     return outcome
 
 

@@ -1,4 +1,4 @@
-"""When a task that repeats is due: every so often, or at the minutes that a crontab names, in UTC."""
+"""When a task that repeats is due: every so often, or when a crontab says so, in UTC."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta

@@ -19,16 +19,20 @@ class Job(UuidKey, Model):
     __tablename__ = "outbox"
     __table_args__ = (
         UniqueConstraint("topic", "ref_id"),
-        Index("outbox_due", "next_at", postgresql_where=text("done_at is null and dead_at is null")),
         Index(
-            "outbox_dead", "dead_at", postgresql_where=text("dead_at is not null and done_at is null")
+            "outbox_due", "next_at", postgresql_where=text("done_at is null and dead_at is null")
+        ),
+        Index(
+            "outbox_dead",
+            "dead_at",
+            postgresql_where=text("dead_at is not null and done_at is null"),
         ),
         Index("outbox_done", "done_at", postgresql_where=text("done_at is not null")),
     )
 
     topic: Mapped[str]
-    queue: Mapped[str] = mapped_column(server_default="default", default="default")
     ref_id: Mapped[UUID]
+    queue: Mapped[str] = mapped_column(server_default="default", default="default")
     payload: Mapped[dict[str, Any]] = mapped_column(
         JSONB, server_default=text("'{}'"), default_factory=dict
     )

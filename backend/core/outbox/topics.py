@@ -67,9 +67,9 @@ def task(  # noqa: PLR0913  each is a fact about the work, with a good default
 
     The function has keyword-only arguments and `**_`, and runs in one transaction with the mark
     "done". Work that calls outside passes `call` and `apply`: the function then prepares (in a
-    transaction of its own) and returns what `call(prepared)` needs, or None when there is nothing to
-    do; `call` runs with no transaction open; `apply(prepared, answer)` runs in the last one, with
-    the mark. `every` is a period or a crontab's five fields in UTC; such runs get an argument `tick`.
+    transaction of its own) and returns what `call(prepared)` needs, or None when nothing is to be
+    done; `call` runs with no transaction open; `apply(prepared, answer)` runs in the last one, with
+    the mark. `every` is a period or a crontab's five fields in UTC; its runs get an argument `tick`.
     `is_renewed` is for long work in one piece: its short lease is renewed while it runs.
 
     :raises ValueError: when the limits contradict each other

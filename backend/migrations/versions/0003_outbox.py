@@ -11,6 +11,20 @@ depends_on = None
 
 MOMENT = sa.DateTime(timezone=True)
 NOW = sa.text("clock_timestamp()")
+INDEXES = (
+    ("outbox_due", "next_at", "done_at is null and dead_at is null"),
+    ("outbox_dead", "dead_at", "dead_at is not null and done_at is null"),
+    ("outbox_done", "done_at", "done_at is not null"),
+)
+# Each row is updated three times or more, and the relay looks at the table all the time.
+STORAGE = """
+    alter table outbox set (
+        fillfactor = 70,
+        autovacuum_vacuum_scale_factor = 0.02,
+        autovacuum_vacuum_threshold = 500,
+        autovacuum_analyze_scale_factor = 0.05,
+        autovacuum_vacuum_cost_delay = 0)
+"""
 
 
 def upgrade() -> None:
@@ -33,21 +47,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="outbox_pkey"),
         sa.UniqueConstraint("topic", "ref_id", name="outbox_topic_ref_id_unique"),
     )
-    for name, column, rule in (
-        ("outbox_due", "next_at", "done_at is null and dead_at is null"),
-        ("outbox_dead", "dead_at", "dead_at is not null and done_at is null"),
-        ("outbox_done", "done_at", "done_at is not null"),
-    ):
+    for name, column, rule in INDEXES:
         op.create_index(name, "outbox", [column], postgresql_where=sa.text(rule))
-    # Each row is updated three times or more, and the relay looks at the table all the time.
-    op.execute("""
-        alter table outbox set (
-            fillfactor = 70,
-            autovacuum_vacuum_scale_factor = 0.02,
-            autovacuum_vacuum_threshold = 500,
-            autovacuum_analyze_scale_factor = 0.05,
-            autovacuum_vacuum_cost_delay = 0)
-    """)
+    op.execute(STORAGE)
 
 
 def downgrade() -> None:
