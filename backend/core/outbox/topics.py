@@ -69,7 +69,7 @@ def task(  # noqa: PLR0913  each is a fact about the work, with a good default
     "done". Work that calls outside passes `call` and `apply`: the function then prepares (in a
     transaction of its own) and returns what `call(prepared)` needs, or None when nothing is to be
     done; `call` runs with no transaction open; `apply(prepared, answer)` runs in the last one, with
-    the mark. `every` is a period or a crontab's five fields in UTC; its runs get an argument `tick`.
+    the mark. `every` is a period or a crontab's five fields in UTC; its runs get a `tick`.
     `is_renewed` is for long work in one piece: its short lease is renewed while it runs.
 
     :raises ValueError: when the limits contradict each other

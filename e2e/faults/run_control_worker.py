@@ -1,0 +1,19 @@
+"""The negative control's worker: it does whatever it is told, without a look at what was done."""
+
+from sqlalchemy import text
+
+from backend.core.outbox import running
+from e2e.faults import topics  # noqa: F401  registers them
+from worker.app import main
+
+running.LEASE = text("""
+    update outbox set attempts = attempts + 1
+     where id = :id and :most > 0 and cast(:lease as interval) is not null
+    returning payload, trace, attempts
+""")
+running.DONE = text("""
+    select id from outbox where id = :id and :mine > 0 and :is_renewed is not null
+""")
+
+if __name__ == "__main__":
+    main()
