@@ -8,6 +8,7 @@ from flask import Blueprint, Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from backend.core import (
+    audit,
     auth,
     database,
     demonstration,
@@ -34,6 +35,7 @@ EXTENSIONS = (
     migrations,
     errors,
     security,
+    audit,
     auth,
     pages,
     health,

@@ -161,9 +161,8 @@ def verify() -> Iterator[Break | tuple[str, int, str]]:
 
 
 def _verify_chain(chain: str) -> Break | tuple[str, int, str]:
-    columns = AuditEvent.__table__.columns
     rows = db.session.execute(
-        select(columns).where(AuditEvent.chain == chain).order_by(AuditEvent.sequence),
+        select(AuditEvent.__table__).where(AuditEvent.chain == chain).order_by(AuditEvent.sequence),
         execution_options={"yield_per": 1000},
     )
     sequence, previous = 0, _START
@@ -181,7 +180,7 @@ def _fault(row: Row[Any], sequence: int, previous: str) -> str | None:
         return "it is missing"
     if row.previous_hash != previous:
         return "it does not follow from the row before it"
-    return None if row.hash == digest(row._mapping) else "its content is not what was hashed"  # noqa: SLF001  SQLAlchemy's public name for it
+    return None if row.hash == digest(row._asdict()) else "its content is not what was hashed"
 
 
 @commands.command("verify")

@@ -1,7 +1,7 @@
 """The settings of every process, read from the environment once and checked before anything starts."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
@@ -41,6 +41,15 @@ def _secret(text: str) -> str:
     return Path(text[1:]).read_text().strip() if text.startswith("@") else text
 
 
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"{' or '.join(words)} is expected")
+        return text
+
+    return read
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Every setting, in the order of the README's table."""
@@ -69,6 +78,12 @@ class Settings:
     health_folder: str = setting("QUINTET_HEALTH_FOLDER", "where workers show their health", "")
     demo_password: str = setting(
         "QUINTET_DEMO_PASSWORD", "of the demonstration people, local only", "quintet-demo"
+    )
+    flows_check_digit: Literal["reject", "warn"] = setting(
+        "QUINTET_FLOWS_CHECK_DIGIT",
+        "what an MPAN's wrong check digit does: reject or warn",
+        "reject",
+        _one_of("reject", "warn"),
     )
     access_token_age: timedelta = setting(
         "QUINTET_ACCESS_TOKEN_MINUTES", "life of an access token", timedelta(minutes=15), _minutes

@@ -101,8 +101,6 @@ class PageBlueprint(flask.Blueprint):
 def public(view: View) -> View:
     """Open one view of a blueprint to everybody. It stands directly above the function."""
     view.is_public = True  # type: ignore[attr-defined]  # functions take attributes
-    if not hasattr(view, "_api_manual_doc"):
-        view._api_manual_doc = {"security": []}  # type: ignore[attr-defined]  # noqa: SLF001  as smorest's own decorator does
     return view
 
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -51,10 +52,9 @@ def read_keys(settings: Settings) -> Keys:
 
 def _read_key(pem: str) -> Ed25519PrivateKey | Ed25519PublicKey:
     try:
-        if "PRIVATE KEY" in pem:
-            key = load_pem_private_key(pem.encode(), None)
-        else:
-            key = load_pem_public_key(pem.encode())
+        is_private = "PRIVATE KEY" in pem
+        load = partial(load_pem_private_key, password=None) if is_private else load_pem_public_key
+        key: object = load(pem.encode())
     except (TypeError, ValueError):
         raise InvalidSettings("QUINTET_JWT_KEYS: one of the keys is not a readable PEM") from None
     if not isinstance(key, Ed25519PrivateKey | Ed25519PublicKey):

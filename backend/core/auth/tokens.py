@@ -13,7 +13,7 @@ from flask_jwt_extended import (
     JWTManager,
     create_access_token,
     create_refresh_token,
-    decode_token,
+    get_jwt,
     set_refresh_cookies,
     unset_refresh_cookies,
     verify_jwt_in_request,
@@ -109,7 +109,7 @@ def presented_refresh_token() -> Presented:
     verify_jwt_in_request(refresh=True, locations=["cookies" if is_cookie else "json"])
     if is_cookie:
         encoded = request.cookies[current_app.config["JWT_REFRESH_COOKIE_NAME"]]
-    claims = decode_token(str(encoded))
+    claims = get_jwt()
     return Presented(
         proof=_proof(claims),
         family=UUID(claims["sid"]),
@@ -118,14 +118,16 @@ def presented_refresh_token() -> Presented:
     )
 
 
-def keep_in_cookie(response: Response, pair: Pair) -> None:
+def keep_in_cookie(response: Response, pair: Pair) -> Response:
     """Give the browser the refresh token where no script reads it."""
     set_refresh_cookies(response, pair.refresh, int(REFRESH_TOKEN_AGE.total_seconds()))
+    return response
 
 
-def forget_cookie(response: Response) -> None:
+def forget_cookie(response: Response) -> Response:
     """Take the refresh token from the browser."""
     unset_refresh_cookies(response)
+    return response
 
 
 def _proof(claims: dict[str, Any]) -> Proof:

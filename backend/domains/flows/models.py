@@ -100,8 +100,8 @@ class FlowFile(Model, kw_only=True):
     )
     test_flag: Mapped[str | None] = mapped_column(default=None)
     is_test: Mapped[bool] = mapped_column(default=False)
-    declared_groups: Mapped[str | None] = mapped_column(default=None)
-    declared_roots: Mapped[str | None] = mapped_column(default=None)
+    declared_groups: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    declared_roots: Mapped[int | None] = mapped_column(BigInteger, default=None)
     checksum: Mapped[str | None] = mapped_column(default=None)
     completed_text: Mapped[str | None] = mapped_column(default=None)
 

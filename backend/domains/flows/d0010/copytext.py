@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
+NULL = "\\N"
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _SPECIAL = re.compile(r"[\\\t\n\r]")
 _ESCAPED = re.compile(r"\\(.)")
@@ -12,7 +13,7 @@ _PLAIN = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
 def escape(value: str | None) -> str:
     r"""Return one column as COPY reads it; None becomes `\N`."""
     if value is None:
-        return "\\N"
+        return NULL
     return _SPECIAL.sub(lambda match: _ESCAPES[match[0]], value)
 
 
@@ -24,7 +25,7 @@ def row(values: Iterable[str | None]) -> str:
 def fields(text: str) -> tuple[str | None, ...]:
     """Take a row apart: the inverse of `row`."""
     return tuple(
-        None if column == "\\N" else _ESCAPED.sub(lambda match: _PLAIN[match[1]], column)
+        None if column == NULL else _ESCAPED.sub(lambda match: _PLAIN[match[1]], column)
         for column in text.split("\t")
     )
 

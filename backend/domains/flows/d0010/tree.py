@@ -82,6 +82,35 @@ class Tree:
                 message = "The MPAN comes without a meter."
                 self._note(node.line, node.group, "warning", "no-meter", message)
 
+    def open_rows(self) -> tuple[str | None, str | None]:
+        """Return the columns of the open MPAN and of the open meter, None where there is none."""
+        owner, meter = self._nodes.get(Role.MPAN), self._nodes.get(Role.METER)
+        return (
+            row(owner.values) if owner and owner.values else None,
+            row(self._meter(meter)) if meter and meter.values else None,
+        )
+
+    def advance(self, records: int, roots: int, readings: int, owner_line: int, owner: str, meter_line: int, meter: str) -> None:
+        """Catch up with a run of faultless readings."""
+        counters = self.counters
+        counters.records += records
+        counters.records_accepted += records
+        counters.root_groups += roots
+        counters.root_groups_accepted += roots
+        counters.readings += readings
+        counters.readings_accepted += readings
+        mpan, bsc, serial, _, kind = meter.split("\t")
+        if owner_line:
+            self._nodes[Role.MPAN] = Node(owner_line, self._group(Role.MPAN), (mpan, bsc))
+        if meter_line:
+            self._nodes[Role.METER] = Node(meter_line, self._group(Role.METER), (serial, kind))
+        for role in (Role.MPAN, Role.METER):
+            node = self._nodes[role]
+            node.has_late_child = node.has_meter = node.has_reading = True
+
+    def _group(self, role):
+        return self._flow.groups[self._flow.code(role)]
+
     def is_full(self) -> bool:
         """Tell whether enough has come together for a batch."""
         batch = self.batch

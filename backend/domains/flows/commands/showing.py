@@ -1,0 +1,95 @@
+"""`quintet flows show`: one receipt, as the console shows it."""
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import click
+
+from backend.domains.flows import d0010
+from backend.domains.flows.commands import wording
+from backend.domains.flows.models import FlowFile, FlowFinding
+from backend.domains.flows.services import files
+from backend.domains.flows.services.loading import FINDINGS_STORED
+
+_HIDDEN = {"line_offsets"}
+
+
+@click.command("show")
+@click.argument("file_id", type=int, metavar="FILE-ID")
+@click.option("--json", "as_json", is_flag=True, help="Tell it as JSON, with all findings.")
+def show_command(file_id: int, *, as_json: bool) -> None:
+    """Show what came of one file: status, counters and findings."""
+    file = files.one(file_id)
+    if as_json:
+        found = _findings(file_id, FINDINGS_STORED)
+        shown = _as_json(file) | {"findings": [_as_finding(each)._asdict() for each in found]}
+        click.echo(json.dumps(shown, indent=2, default=str))
+        return
+    for title, value in _facts(file).items():
+        if value not in {None, ""}:
+            click.echo(f"{title:<12} {value}")
+    found = _findings(file_id, files.PAGE)
+    for each in found:
+        click.echo(wording.in_words(_as_finding(each)))
+    if left := file.errors_total + file.warnings_total - len(found):
+        click.echo(f"… and {left:,} more (--json lists {FINDINGS_STORED:,} of them)")
+
+
+def _facts(file: FlowFile) -> dict[str, Any]:
+    sender = f"{file.from_participant} ({file.from_role})" if file.from_participant else None
+    return {
+        "file": f"{file.id} {file.name}",
+        "status": file.status.replace("_", " ") + (", test data" if file.is_test else ""),
+        "message": file.message,
+        "flow": f"{file.flow}{file.version} {file.file_identifier}" if file.flow else None,
+        "from": sender,
+        "created": file.created_at_local,
+        "received": f"{file.started_at:%Y-%m-%d %H:%M:%S %Z} by {file.channel} ({file.actor})",
+        "source": file.source,
+        "sha256": file.raw_hash,
+        "size": None if file.size_bytes is None else f"{file.size_bytes:,} bytes",
+        "readings": _counted(file, "readings"),
+        "MPANs": _counted(file, "roots"),
+        "lines": _counted(file, "records"),
+        "visits": f"{file.visits_total:,}",
+        "errors": f"{file.errors_total:,}",
+        "warnings": f"{file.warnings_total:,}",
+    }
+
+
+def _counted(file: FlowFile, name: str) -> str:
+    total, accepted, rejected = (
+        getattr(file, f"{name}_{part}") for part in ("total", "accepted", "rejected")
+    )
+    return f"{total:,}, {accepted:,} accepted, {rejected:,} rejected"
+
+
+def _as_json(file: FlowFile) -> dict[str, Any]:
+    names = (column.key for column in FlowFile.__table__.columns)
+    return {name: getattr(file, name) for name in names if name not in _HIDDEN}
+
+
+def _findings(file_id: int, most: int) -> list[FlowFinding]:
+    return list(islice(_all_findings(file_id), most))
+
+
+def _all_findings(file_id: int) -> Iterator[FlowFinding]:
+    page = files.findings(file_id=file_id)
+    yield from page.rows
+    while page.next is not None:
+        page = files.findings(file_id=file_id, start=page.next)
+        yield from page.rows
+
+
+def _as_finding(stored: FlowFinding) -> d0010.Finding:
+    return d0010.Finding(
+        code=stored.code,
+        severity="error" if stored.severity == "error" else "warning",
+        message=stored.message,
+        line=stored.line_number,
+        group=stored.group_code,
+        item=stored.item,
+        value=stored.value,
+    )

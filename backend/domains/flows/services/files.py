@@ -1,0 +1,165 @@
+"""The files that came in: their list, what each one holds, and what was wrong with it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from backend.core.database import db
+from backend.core.errors import NotFound
+from backend.domains.flows import d0010
+from backend.domains.flows.models import FlowFile, FlowFinding, FlowReading
+from backend.domains.flows.services import archive
+from backend.domains.flows.services.archive import LineNotFound
+from backend.domains.flows.services.projection import Occurrence, said, with_standing
+
+PAGE = 50
+NEIGHBOURS = 3
+
+Row = TypeVar("Row")
+Severity = Literal["", "error", "warning"]
+
+
+class FileNotFound(NotFound):
+    """No file has that number. Each receipt has one, also of a file that was refused."""
+
+
+class Start(NamedTuple):
+    """Where a page begins: after a number in the order of the list, or before it."""
+
+    number: int
+    is_backward: bool = False
+
+
+@dataclass(frozen=True)
+class Page(Generic[Row]):
+    """Some rows of a list, and where the others begin."""
+
+    rows: Sequence[Row]
+    next: Start | None = None
+    previous: Start | None = None
+
+
+class Line(NamedTuple):
+    """A line of a file; bytes that are no text are shown by their codes."""
+
+    number: int
+    text: str
+
+
+def listed(*, status: str = "", start: Start | None = None) -> Page[FlowFile]:
+    """Return a page of files, the newest receipt first."""
+    query = select(FlowFile)
+    if status:
+        query = query.where(FlowFile.status == status)
+    return _page(query, FlowFile.id, start, newest_first=True)
+
+
+def one(file_id: int) -> FlowFile:
+    """Return one file.
+
+    :raises FileNotFound: when there is none with that number
+    """
+    file = db.session.get(FlowFile, file_id)
+    if file is None:
+        raise FileNotFound(f"There is no file {file_id}.")
+    return file
+
+
+def findings(
+    *, file_id: int, severity: Severity = "", start: Start | None = None
+) -> Page[FlowFinding]:
+    """Return a page of what was found in a file, in the order in which it was found."""
+    query = select(FlowFinding).where(FlowFinding.file_id == file_id)
+    if severity:
+        query = query.where(FlowFinding.severity == severity)
+    return _page(query, FlowFinding.number, start)
+
+
+def readings(*, file_id: int, start: Start | None = None) -> Page[Occurrence]:
+    """Return a page of a file's readings in the order of its lines."""
+    query = said().where(FlowReading.file_id == file_id)
+    wanted = _bounded(query, FlowReading.line_number, start).cte("wanted")
+    rows = db.session.execute(with_standing(wanted))
+    found = sorted(
+        (Occurrence._make(row) for row in rows),
+        key=lambda each: each.line_number,
+        reverse=_is_backward(start),
+    )
+    return _paged(found, "line_number", start)
+
+
+def lines_around(file: FlowFile, line_number: int) -> list[Line]:
+    """Return a line as it was sent, among its neighbours.
+
+    :raises LineNotFound: when the file has no such line or its bytes are gone
+    """
+    first = max(1, line_number - NEIGHBOURS)
+    lines = list(_lines(file, range(first, line_number + NEIGHBOURS + 1)))
+    if line_number not in {each.number for each in lines}:
+        raise LineNotFound(f"Line {line_number} of file {file.id} is not there.")
+    return lines
+
+
+def lines_if_kept(file: FlowFile, line_number: int) -> list[Line]:
+    """Return the same, or nothing when the original is gone."""
+    try:
+        return lines_around(file, line_number)
+    except LineNotFound:
+        return []
+
+
+def _lines(file: FlowFile, numbers: range) -> Iterator[Line]:
+    offsets = archive.unpack(file.line_offsets or b"")
+    # A line beyond the end and a file that was removed are the same to a reader: no lines.
+    with suppress(LookupError, FileNotFoundError), archive.original(file) as stream:
+        for number in numbers:
+            sent = d0010.line_at(stream, offsets, number)
+            yield Line(number, sent.decode("utf-8", "backslashreplace"))
+
+
+def _page(
+    query: Select[Row],
+    key: InstrumentedAttribute[Any],
+    start: Start | None,
+    *,
+    newest_first: bool = False,
+) -> Page[Row]:
+    bounded = _bounded(query, key, start, newest_first=newest_first)
+    return _paged(list(db.session.scalars(bounded)), key.key, start)
+
+
+def _bounded(
+    query: Select[Any],
+    key: InstrumentedAttribute[Any],
+    start: Start | None,
+    *,
+    newest_first: bool = False,
+) -> Select[Any]:
+    """Ask for one page and one row more, which tells whether another page follows."""
+    is_descending = newest_first is not _is_backward(start)
+    if start is not None:
+        query = query.where(key < start.number if is_descending else key > start.number)
+    return query.order_by(key.desc() if is_descending else key).limit(PAGE + 1)
+
+
+def _paged(found: list[Row], name: str, start: Start | None) -> Page[Row]:
+    has_more, rows = len(found) > PAGE, found[:PAGE]
+    if _is_backward(start):
+        rows.reverse()
+    if not rows:
+        return Page(rows)
+    has_next = has_more or _is_backward(start)
+    has_previous = has_more if _is_backward(start) else start is not None
+    return Page(
+        rows,
+        next=Start(getattr(rows[-1], name)) if has_next else None,
+        previous=Start(getattr(rows[0], name), is_backward=True) if has_previous else None,
+    )
+
+
+def _is_backward(start: Start | None) -> bool:
+    return start is not None and start.is_backward

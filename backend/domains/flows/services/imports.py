@@ -1,0 +1,211 @@
+"""Taking a flow file in: the one way for the command, the upload, the drop folder and SFTP.
+
+An import commits its row as running before it works, and everything else in one transaction
+together with that row's end, so that a reader sees either nothing of a file or all of it and a
+crash leaves a row that says so. It opens and closes its transaction itself, for each file one.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from io import BytesIO
+from typing import BinaryIO
+
+import structlog
+from sqlalchemy.exc import IntegrityError
+
+from backend.core import database
+from backend.core.database import db
+from backend.domains.flows import d0010
+from backend.domains.flows.models import FlowFile
+from backend.domains.flows.services import archive, loading, messages, receipts
+from backend.domains.flows.services.outcomes import FINDINGS_SHOWN, Outcome
+from backend.domains.flows.services.receipts import Delivery
+
+log = structlog.get_logger(__name__)
+
+_HEAD = 64 * 1024
+_STARTS = (b"ZHV", b"\xef\xbb\xbfZHV")
+
+
+class _Refused(Exception):
+    """The lines were judged, and nothing of the file may stay."""
+
+
+def import_file(
+    stream: BinaryIO,
+    *,
+    delivery: Delivery,
+    options: d0010.Options,
+    is_dry_run: bool = False,
+    progress: loading.Progress | None = None,
+) -> Outcome:
+    """Take in one file and say what came of it; a dry run judges it and stores nothing.
+
+    Whatever is wrong with the file is an outcome and no exception, and so is an unexpected
+    failure, after which nothing of the file is there and the same file can be sent again.
+    """
+    began = time.monotonic()
+    task = _Import(delivery=delivery, options=options, is_dry_run=is_dry_run, progress=progress)
+    try:
+        with _opened(stream, delivery) as (copy, is_whole), database.transaction():
+            outcome = task.run(copy, is_whole=is_whole)
+    except archive.OverSizeLimit:
+        with database.transaction():
+            outcome = task.refuse([messages.over_size_limit(delivery.size_limit)])
+    except Exception as error:  # noqa: BLE001  one file's failure is its outcome; others follow
+        # The error's own words may quote a line, and lines belong to households.
+        log.error("import failed", file_id=task.file_id, error=type(error).__name__)  # noqa: TRY400
+        outcome = task.fail(messages.failure(error))
+    except BaseException:
+        task.fail(messages.INTERRUPTED)
+        raise
+    return replace(outcome, seconds=time.monotonic() - began)
+
+
+@contextmanager
+def _opened(stream: BinaryIO, delivery: Delivery) -> Iterator[tuple[BinaryIO, bool]]:
+    """Give a copy of the stream to work on, or only the head of what cannot be a flow file.
+
+    So gigabytes of something else are refused without being read.
+    """
+    head = stream.read(_HEAD)
+    if not head.startswith(_STARTS):
+        yield BytesIO(head), len(head) < _HEAD
+        return
+    with archive.received(head, stream, size_limit=delivery.size_limit) as copy:
+        yield copy, True
+
+
+@dataclass(kw_only=True, slots=True)
+class _Import:
+    """One file on its way in."""
+
+    delivery: Delivery
+    options: d0010.Options
+    is_dry_run: bool
+    progress: loading.Progress | None
+    tally: loading.Tally = field(default_factory=loading.Tally)
+    survey: d0010.Survey | None = None
+    archive_key: str | None = None
+    file_id: int | None = None
+
+    def run(self, copy: BinaryIO, *, is_whole: bool) -> Outcome:
+        """Look at the file once, and judge its lines only when nothing else decides."""
+        survey = d0010.survey(copy)
+        if not is_whole:
+            return self.refuse([each for each in survey.findings if each.line == 1])
+        self.survey = survey
+        self.tally.counters.records = survey.groups
+        self.tally.counters.root_groups = survey.root_groups
+        if self.delivery.sha256 and self.delivery.sha256.lower() != survey.raw_hash:
+            return self.refuse([messages.other_hash(survey.raw_hash)])
+        if known := receipts.same_content(survey.content_hash):
+            return self._end("duplicate", messages.duplicate(known), other=known)
+        if survey.header is not None and not self.is_dry_run:
+            self.archive_key = archive.keep(copy, survey.raw_hash)
+        findings = d0010.verdict(survey, self.options)
+        if survey.header is None or d0010.is_refused(findings):
+            return self.refuse(findings)
+        self.tally.note(findings)
+        if other := receipts.same_business_key(survey.header):
+            return self._end("quarantined", messages.conflict(other), other=other)
+        copy.seek(0)
+        return self._judge(d0010.parse(copy, survey, self.options))
+
+    def refuse(self, findings: list[d0010.Finding]) -> Outcome:
+        """End as rejected for what the file as a whole is."""
+        self.tally.note(findings)
+        return self._end("rejected", messages.rejected(findings))
+
+    def fail(self, message: str) -> Outcome:
+        """Record a failure in a transaction of its own; everything else is rolled back."""
+        self.tally = loading.Tally()
+        with database.transaction():
+            file = None
+            if self.file_id is not None:
+                file = receipts.running(self.file_id)
+            return self._end("failed", message, file)
+
+    def _judge(self, batches: Iterator[d0010.Batch]) -> Outcome:
+        file = None
+        if not self.is_dry_run:
+            file = receipts.announce(self._draft())
+            self.file_id = file.id
+        try:
+            self._load(batches, file)
+        except IntegrityError:
+            return self._lose(file)
+        except _Refused as refusal:
+            return self._end("rejected", str(refusal), file)
+        status = "imported_with_errors" if self.tally.errors else "imported"
+        return self._end(status, messages.imported(self.tally), file)
+
+    def _load(self, batches: Iterator[d0010.Batch], file: FlowFile | None) -> None:
+        with db.session.begin_nested():
+            store = None
+            if file is not None:
+                receipts.claim(file)
+                store = partial(loading.store, database.raw_connection(), file.id)
+            loading.tally_up(batches, self.tally, store=store, progress=self._show)
+            if not self.tally.counters.root_groups_accepted:
+                raise _Refused(messages.nothing_accepted(self.tally))
+            if self.options.strict and self.tally.errors:
+                raise _Refused(messages.strict(self.tally))
+
+    def _show(self, records: int) -> None:
+        if self.progress is not None and self.survey is not None:
+            self.progress(records, self.survey.groups)
+
+    def _lose(self, file: FlowFile | None) -> Outcome:
+        """End after another process was first with the same file or the same business key."""
+        if file is None or self.survey is None or self.survey.header is None:
+            raise LookupError("only a stored import can come second")
+        self.tally = loading.Tally()
+        if known := receipts.same_content(self.survey.content_hash):
+            return self._end("duplicate", messages.duplicate(known), file, known)
+        other = receipts.same_business_key(self.survey.header)
+        if other is None:
+            raise LookupError("the database refused the file for no reason that can be found")
+        return self._end("quarantined", messages.conflict(other), file, other)
+
+    def _draft(self) -> FlowFile:
+        file = receipts.draft(self.delivery, self.options, self.survey)
+        file.archive_key = self.archive_key
+        return file
+
+    def _end(
+        self,
+        status: str,
+        message: str,
+        file: FlowFile | None = None,
+        other: FlowFile | None = None,
+    ) -> Outcome:
+        outcome = self._outcome(status, message, other.id if other else None)
+        if self.is_dry_run:
+            return outcome
+        file = file or self._draft()
+        receipts.finish(file, outcome, self.tally)
+        return replace(outcome, file_id=file.id)
+
+    def _outcome(self, status: str, message: str, other_id: int | None) -> Outcome:
+        survey = self.survey
+        header = survey.header if survey else None
+        return Outcome(
+            name=receipts.label(self.delivery.name),
+            status=status,
+            message=message,
+            flow=header.flow + header.version if header else None,
+            is_test=header.is_test if header else False,
+            is_dry_run=self.is_dry_run,
+            duplicate_of_id=other_id if status == "duplicate" else None,
+            conflicts_with_id=other_id if status == "quarantined" else None,
+            size_bytes=survey.size if survey else None,
+            sha256=survey.raw_hash if survey else None,
+            errors=self.tally.errors,
+            warnings=self.tally.warnings,
+            counters=receipts.counted(status, self.tally),
+            findings=tuple(self.tally.findings[:FINDINGS_SHOWN]),
+        )

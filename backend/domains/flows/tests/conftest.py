@@ -1,0 +1,79 @@
+"""Flow files of the tests' own, and a way to take them in."""
+
+import re
+from io import BytesIO
+
+import pytest
+
+from backend.domains.flows import d0010
+from backend.domains.flows.services import imports
+from backend.domains.flows.services.receipts import Delivery
+
+EXAMPLE = """\
+ZHV|QT00000001|D0010002|D|QDCA|X|QSUP|20250402061500||||OPER|
+026|9900123456780|V|
+028|QA 1000001|R|
+030|DY|20250331000000|4521.0|||T|P|
+030|NT|20250331000000|1987.5|||T|P|
+026|9900876543215|V|
+027|10|Meter changed on site|
+028|QB2000002|F|
+030|S|20250401000000|48210.0|||F|P|
+032|05|T|
+033|15|Dial stopped|
+028|QC3000003|I|
+030|S|20250401000000|0.0|||T|P|
+ZPT|QT00000001|12||2|20250402063000|
+"""
+
+
+class FlowText(str):
+    """A flow file that gives changed copies of itself; lines are numbered from 1."""
+
+    __slots__ = ()
+
+    def line(self, number, text):
+        """Return a copy with another line, or with none where the text is None."""
+        lines = self.splitlines(keepends=True)
+        lines[number - 1 : number] = [] if text is None else [f"{text}\n"]
+        return FlowText("".join(lines))
+
+    def swap(self, number, old, new):
+        """Return a copy in which one line has other words."""
+        line = self.splitlines()[number - 1]
+        assert old in line, line
+        return self.line(number, line.replace(old, new))
+
+    def counted(self):
+        """Return a copy whose trailer counts what is there."""
+        lines = self.splitlines()
+        groups = sum(not line.startswith(("ZHV", "ZPT")) for line in lines)
+        roots = sum(line.startswith(("026", "196")) for line in lines)
+        return FlowText(re.sub(r"(ZPT\|\w+)\|\d+\|\|\d+", rf"\1|{groups}||{roots}", self))
+
+    def sent(self, identifier, created):
+        """Return a copy under another file identifier and creation time."""
+        renamed = self.replace("QT00000001", identifier)
+        return FlowText(renamed.replace("20250402061500", created))
+
+
+@pytest.fixture
+def example():
+    """A small valid file: a day/night meter, and an exchange with a reading that failed first."""
+    return FlowText(EXAMPLE)
+
+
+@pytest.fixture
+def take_in(real_database):
+    """Import text or bytes: `take_in(example, name="other.uff", strict=True)`."""
+
+    def import_text(content, *, name="example.uff", is_dry_run=False, delivery=None, **options):
+        content = content if isinstance(content, bytes) else content.encode()
+        return imports.import_file(
+            BytesIO(content),
+            delivery=Delivery(name=name, channel="cli", actor="test", **(delivery or {})),
+            options=d0010.Options(**options),
+            is_dry_run=is_dry_run,
+        )
+
+    return import_text

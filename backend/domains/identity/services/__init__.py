@@ -1,0 +1,1 @@
+"""The rules of people: who there is, and how they sign in."""
