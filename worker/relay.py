@@ -11,7 +11,8 @@ from threading import Event
 
 import structlog
 from flask import Flask
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from backend.app import create_app
 from backend.core import metrics
@@ -30,6 +31,7 @@ from worker.ticks import Ticks
 log = structlog.get_logger(__name__)
 
 POLL = 0.5  # Between looks when no notification comes.
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 
 
 @dataclass
@@ -136,7 +138,7 @@ def run(app: Flask, is_over: Event) -> None:
         try:
             with app.app_context():
                 published = relay.turn()
-        except SQLAlchemyError as error:
+        except DATABASE_AWAY as error:
             log.warning("database away", error=type(error).__name__)
             files.write(is_live=True, is_ready=False)
             is_over.wait(POLL)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Index, UniqueConstraint, func, text
+from sqlalchemy import DateTime, Index, Text, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -30,9 +30,9 @@ class Job(UuidKey, Model):
         Index("outbox_done", "done_at", postgresql_where=text("done_at is not null")),
     )
 
-    topic: Mapped[str]
+    topic: Mapped[str] = mapped_column(Text)
     ref_id: Mapped[UUID]
-    queue: Mapped[str] = mapped_column(server_default="default", default="default")
+    queue: Mapped[str] = mapped_column(Text, server_default="default", default="default")
     payload: Mapped[dict[str, Any]] = mapped_column(
         JSONB, server_default=text("'{}'"), default_factory=dict
     )
@@ -50,4 +50,4 @@ class Job(UuidKey, Model):
     lease_until: Mapped[datetime | None] = mapped_column(MOMENT, default=None)
     done_at: Mapped[datetime | None] = mapped_column(MOMENT, default=None)
     dead_at: Mapped[datetime | None] = mapped_column(MOMENT, default=None)
-    last_error: Mapped[str | None] = mapped_column(default=None)
+    last_error: Mapped[str | None] = mapped_column(Text, default=None)

@@ -31,8 +31,8 @@ def upgrade() -> None:
     op.create_table(
         "outbox",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("topic", sa.String(), nullable=False),
-        sa.Column("queue", sa.String(), server_default="default", nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("queue", sa.Text(), server_default="default", nullable=False),
         sa.Column("ref_id", sa.Uuid(), nullable=False),
         sa.Column("payload", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("trace", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False),
@@ -43,7 +43,7 @@ def upgrade() -> None:
         sa.Column("lease_until", MOMENT, nullable=True),
         sa.Column("done_at", MOMENT, nullable=True),
         sa.Column("dead_at", MOMENT, nullable=True),
-        sa.Column("last_error", sa.String(), nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="outbox_pkey"),
         sa.UniqueConstraint("topic", "ref_id", name="outbox_topic_ref_id_unique"),
     )
