@@ -10,6 +10,8 @@ import os
 import re
 import shutil
 import sys
+import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,9 +19,16 @@ from html import unescape
 from itertools import product
 from pathlib import Path
 from threading import Thread
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
-from playwright.sync_api import APIRequestContext, Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    APIRequestContext,
+    APIResponse,
+    Browser,
+    ConsoleMessage,
+    Page,
+    sync_playwright,
+)
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 from werkzeug.serving import make_server
@@ -42,6 +51,8 @@ SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 SCHEMES = ("light", "dark")
 MACHINES_PAGES = {"explain_problem", "favicon", "healthz", "readyz", "static"}
 OK = 200
+BROKEN = 500
+EXAMPLES = 5  # So many pages of a kind are read for their links; the first one is pictured.
 
 NOTE_VIOLATIONS = """window.violations = [];
 document.addEventListener("securitypolicyviolation", event =>
@@ -93,9 +104,12 @@ def served() -> Iterator[str]:
         create_app(database_url=urls["application_url"])
         migrations.migrate(**urls)
 
-    with testing.server(), testing.database(migrate) as database:
-        app = create_app(database_url=database.url, database_owner_url=database.owner_url)
-        app.test_cli_runner().invoke(args=["demo"], catch_exceptions=False)
+    files = tempfile.TemporaryDirectory()
+    with testing.server(), testing.database(migrate) as database, files as folder:
+        urls = {"database_url": database.url, "database_owner_url": database.owner_url}
+        app = create_app(files_url=folder, **urls)
+        with app.app_context():
+            app.test_cli_runner().invoke(args=["demo"], catch_exceptions=False)
         server = make_server("127.0.0.1", 0, app, threaded=True)
         Thread(target=server.serve_forever, daemon=True).start()
         try:
@@ -120,30 +134,40 @@ def discover(requests: APIRequestContext, url: str) -> list[Shot]:
     rules = [rule for rule in application.url_map.iter_rules() if "GET" in (rule.methods or ())]
     waiting = [rule.rule for rule in rules if not rule.arguments]
     shots: dict[str, Shot] = {}
+    read: dict[str, set[str]] = defaultdict(set)
     while waiting:
         path = waiting.pop(0)
-        endpoint = _endpoint(adapter, path)
-        if endpoint is None or endpoint in shots:
+        name = _name(adapter, path)
+        if name is None or path in read[name] or len(read[name]) == EXAMPLES:
             continue
+        read[name].add(path)
         answer = requests.get(url + path, max_redirects=0)
-        if answer.status != OK or not answer.headers["content-type"].startswith("text/html"):
+        if answer.status < BROKEN and not _is_page(answer):
             continue
-        shots[endpoint] = Shot(endpoint.replace(".", "-"), path)
+        shots.setdefault(name, Shot(name, path))  # What is broken fails in its picture.
         if search := re.search(r'<input[^>]* name="(\w+)" type="search"', answer.text()):
-            address = f"{path}?{search[1]}=zz-found-nowhere"
-            shots[f"{endpoint}?"] = Shot(f"{shots[endpoint].name}-nothing-found", address)
-        links = re.findall(r'<a [^>]*href="(/[^"#]*)', answer.text())
-        waiting += [unescape(link) for link in links]
+            nothing = f"{name.partition('-by-')[0]}-nothing-found"
+            address = f"{path.partition('?')[0]}?{search[1]}=found-nowhere"
+            shots.setdefault(nothing, Shot(nothing, address))
+        links = re.findall(r'<a [^>]*href="([^"]*)', answer.text())
+        waiting += [urljoin(path, unescape(link)).partition("#")[0] for link in links]
     return [*ALWAYS, *shots.values()]
 
 
-def _endpoint(adapter: MapAdapter, path: str) -> str | None:
-    """Return the endpoint of a page for people."""
+def _is_page(answer: APIResponse) -> bool:
+    return answer.status == OK and answer.headers["content-type"].startswith("text/html")
+
+
+def _name(adapter: MapAdapter, path: str) -> str | None:
+    """Return the name of a page for people: its endpoint and what its query asks for."""
+    parts = urlsplit(path)
     try:
-        endpoint, _ = adapter.match(urlsplit(path).path)
+        endpoint, _ = adapter.match(parts.path)
     except HTTPException:
         return None
-    return None if path.startswith("/api") or endpoint in MACHINES_PAGES else str(endpoint)
+    if parts.netloc or parts.path.startswith("/api") or endpoint in MACHINES_PAGES:
+        return None
+    return "-by-".join([endpoint.replace(".", "-"), *sorted(parse_qs(parts.query))])
 
 
 @dataclass
@@ -166,7 +190,7 @@ class Camera:
     def take(self, shot: Shot) -> None:
         """Visit the page, look it over, and picture it."""
         self.shot = shot
-        answer = self.page.goto(self.url + shot.path, wait_until="networkidle")
+        answer = self.page.goto(self.url + shot.path, wait_until="load")
         if answer.status != shot.status:
             self._blame(f"answers {answer.status}")
         for each in self.page.evaluate(WHAT_IS_WRONG):
@@ -194,6 +218,7 @@ def picture(browser: Browser, url: str) -> list[str]:
             context = browser.new_context(
                 viewport={"width": width, "height": height},
                 color_scheme=scheme,
+                locale="en-GB",
                 storage_state=cookies if is_signed_in else None,
                 is_mobile=size == "phone",
             )
@@ -218,7 +243,8 @@ def main(arguments: list[str]) -> int:
         )
         wrong = picture(browser, url)
         browser.close()
-    print("\n".join(wrong), file=sys.stderr)
+    for each in wrong:
+        print(each, file=sys.stderr)
     return int(bool(wrong))
 
 
