@@ -5,7 +5,6 @@ from importlib.util import find_spec
 from typing import Any
 
 from flask import Blueprint, Flask
-from flask_smorest import Api
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from backend.core import (
@@ -19,6 +18,7 @@ from backend.core import (
     pages,
     security,
 )
+from backend.core.api import Api
 from backend.core.config import Settings
 
 DOMAINS = (

@@ -7,7 +7,7 @@ transaction, and whatever removes a file's rows removes them by its id.
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, MappedColumn, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.core.database import Model
 
@@ -46,12 +46,11 @@ _HOLDS_ITS_KEY = text(
 )
 
 
-def _sorted_by_bytes() -> MappedColumn[str]:
-    """Return a text column whose order is that of its bytes, so that a prefix is a range."""
-    return mapped_column(Text(collation="C"))
+# Text whose order is that of its bytes, so that a prefix is a range.
+ByteSorted = Annotated[str, mapped_column(Text(collation="C"))]
 
 
-class FlowFile(Model):
+class FlowFile(Model, kw_only=True):
     """One receipt of a file; its number is the order of import."""
 
     __tablename__ = "flow_file"
@@ -145,7 +144,7 @@ class FlowFile(Model):
     )
 
 
-class FlowReading(Model):
+class FlowReading(Model, kw_only=True):
     """One accepted register line, as it was sent; which of them is current is asked at query time.
 
     Columns of fixed width stand first, which saves their padding in millions of rows.
@@ -161,11 +160,11 @@ class FlowReading(Model):
     md_resets: Mapped[int | None] = mapped_column(SmallInteger, default=None)
     is_flag_valid: Mapped[bool | None] = mapped_column(default=None)
     is_status_valid: Mapped[bool | None] = mapped_column(default=None)
-    mpan: Mapped[str] = _sorted_by_bytes()
+    mpan: Mapped[ByteSorted]
     bsc_status: Mapped[str]
     serial: Mapped[str]
     # In capitals and without spaces: what search and the natural key compare.
-    serial_key: Mapped[str] = _sorted_by_bytes()
+    serial_key: Mapped[ByteSorted]
     reading_type: Mapped[str]
     register: Mapped[str]
     value: Mapped[Decimal] = mapped_column(Numeric(12, 3))
@@ -179,7 +178,7 @@ class FlowReading(Model):
     )
 
 
-class FlowSiteVisit(Model):
+class FlowSiteVisit(Model, kw_only=True):
     """One accepted site visit line, with the line that it belongs to."""
 
     __tablename__ = "flow_site_visit"
@@ -188,30 +187,30 @@ class FlowSiteVisit(Model):
     line_number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     parent_line: Mapped[int]
     parent_group: Mapped[str]
-    mpan: Mapped[str] = _sorted_by_bytes()
+    mpan: Mapped[ByteSorted]
     serial: Mapped[str | None] = mapped_column(default=None)
     register: Mapped[str | None] = mapped_column(default=None)
     check_code: Mapped[str]
     text: Mapped[str | None] = mapped_column(default=None)
 
 
-class FlowMeter(Model):
+class FlowMeter(Model, kw_only=True):
     """A meter that a file names without giving a reading of it."""
 
     __tablename__ = "flow_meter"
 
     file_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     line_number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    mpan: Mapped[str] = _sorted_by_bytes()
+    mpan: Mapped[ByteSorted]
     bsc_status: Mapped[str]
     serial: Mapped[str]
-    serial_key: Mapped[str] = _sorted_by_bytes()
+    serial_key: Mapped[ByteSorted]
     reading_type: Mapped[str]
 
     __table_args__ = (Index(None, "mpan"), Index(None, "serial_key"))
 
 
-class FlowFinding(Model):
+class FlowFinding(Model, kw_only=True):
     """One thing that was wrong or odd in a file; beyond a cap they are only counted."""
 
     __tablename__ = "flow_finding"

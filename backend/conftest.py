@@ -1,0 +1,141 @@
+"""Fixtures every test shares: the application, and a database each test leaves as it was."""
+
+import os
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+from click.testing import Result
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine, text
+
+from backend.app import create_app
+from backend.core import database, migrations
+from backend.core.database import db
+from environments.local import testing
+
+
+def pytest_configure(config):
+    if hasattr(config, "workerinput"):
+        return  # One server for all of xdist's workers, started by their parent.
+    for variable in list(os.environ):
+        if variable.startswith(("QUINTET_", "DATABASE_", "REDIS_")):
+            del os.environ[variable]
+    lent = ExitStack()
+    lent.enter_context(testing.server())
+    config.add_cleanup(lent.close)
+
+
+class _Client(FlaskClient):
+    """A client whose requests, as in life, share nothing with the test but the database."""
+
+    def open(self, *arguments, **options):
+        db.session.commit()
+        with self.application.app_context():
+            response = super().open(*arguments, **options)
+        db.session.expire_all()
+        return response
+
+
+@pytest.fixture(scope="session")
+def _session_app(tmp_path_factory):
+    with ExitStack() as lent:
+        copy = lent.enter_context(testing.database(_migrate))
+        app = _create_app(copy, tmp_path_factory)
+        yield app
+        with app.app_context():
+            db.engine.dispose()
+
+
+def _create_app(copy, tmp_path_factory):
+    app = create_app(
+        TESTING=True,
+        database_url=copy.url,
+        database_owner_url=copy.owner_url,
+        files_url=str(tmp_path_factory.mktemp("files")),
+    )
+    app.test_client_class = _Client
+    return app
+
+
+def _migrate(**urls):
+    create_app(database_url=urls["application_url"])  # It loads the models.
+    migrations.migrate(**urls)
+
+
+@pytest.fixture
+def app(_session_app, request):
+    """The application, in a context, on a database that is as it was when the test ends."""
+    is_real = "real_database" in request.fixturenames
+    lend = _real_database if is_real else _rolled_back
+    with _session_app.app_context():
+        yield from lend(_session_app)
+
+
+def _rolled_back(app: Flask):
+    with db.engine.connect() as connection:
+        outer = connection.begin()
+        engine = _swap_engine(app, connection)
+        yield app
+        db.session.remove()
+        _swap_engine(app, engine)
+        # A rollback alone would never ask what is deferred to the commit.
+        try:
+            connection.execute(text("set constraints all immediate"))
+        finally:
+            outer.rollback()
+
+
+def _real_database(app: Flask):
+    settings = app.extensions["settings"]
+    with testing.database(_migrate) as copy:
+        own = create_engine(
+            database.driver_url(copy.url), **app.config["SQLALCHEMY_ENGINE_OPTIONS"]
+        )
+        engine = _swap_engine(app, own)
+        app.extensions["settings"] = replace(
+            settings, database_url=copy.url, database_owner_url=copy.owner_url
+        )
+        yield app
+        db.session.remove()
+        app.extensions["settings"] = settings
+        _swap_engine(app, engine)
+        own.dispose()
+
+
+def _swap_engine(app, bound):
+    engines = db._app_engines[app]
+    engines[None], before = bound, engines[None]
+    return before
+
+
+@pytest.fixture
+def real_database(app):
+    """The application on a database of the test's own, where a commit is a commit.
+
+    For what a rollback hides: locks, several connections, notifications.
+    """
+    return app
+
+
+@pytest.fixture
+def client(app):
+    """A client that is not signed in."""
+    return app.test_client()
+
+
+@pytest.fixture
+def quintet(app):
+    """Run a command: `quintet("flows", "import", path)`; returns click's result."""
+
+    def run(*words, input=None) -> Result:
+        db.session.commit()
+        with app.app_context():
+            result = app.test_cli_runner().invoke(args=[str(word) for word in words], input=input)
+        db.session.expire_all()
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return run

@@ -1,0 +1,168 @@
+"""The two kinds of door: the API, which takes tokens, and pages, which take the session cookie."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import flask
+from flask import Flask, current_app, redirect, request
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.wrappers import Response
+
+from backend.core import api, audit, database
+from backend.core.auth import tokens
+from backend.core.auth.current import current_identity, remember
+from backend.core.auth.identities import Identity
+from backend.core.errors import DomainError, Forbidden
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+_csrf = CSRFProtect()
+
+
+class FormRefused(DomainError):
+    """The form is too old, or came from elsewhere. Open our page again, and send it from there."""
+
+
+class RoleMissing(Forbidden):
+    """You may not enter here. It needs a role that you do not have; staff can give it to you."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a blueprint offers people: a line of the navigation, the start page or the console."""
+
+    title: str
+    endpoint: str
+    description: str
+
+
+class ApiBlueprint(api.Blueprint):
+    """A part of the JSON API. Its views need an access token in the Authorization header.
+
+    `public` opens all of them, the decorator `public` one; `role` is needed beside the token.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        import_name: str,
+        *,
+        public: bool = False,
+        role: str | None = None,
+        **options: Any,  # noqa: ANN401  the library's own
+    ) -> None:
+        super().__init__(name, import_name, **options)
+        self.public = public
+        self.role = role
+
+    def admit(self) -> None:
+        """Let the request pass if its token proves somebody who may enter.
+
+        :raises Unauthenticated: without a valid access token
+        :raises RoleMissing: without the role
+        """
+        remember(None if _is_open(self) else tokens.verify_access())
+        _require_role(self)
+
+
+class PageBlueprint(flask.Blueprint):
+    """Pages for people. Its views need the session cookie, and send whoever has none to sign in."""
+
+    def __init__(
+        self,
+        name: str,
+        import_name: str,
+        *,
+        public: bool = False,
+        role: str | None = None,
+        entries: Sequence[Entry] = (),
+        **options: Any,  # noqa: ANN401  the library's own
+    ) -> None:
+        super().__init__(name, import_name, **options)
+        self.public = public
+        self.role = role
+        self.entries = tuple(entries)
+
+    def admit(self) -> Response | None:
+        """Let the request pass if its cookie proves somebody who may enter, else send them away.
+
+        :raises RoleMissing: without the role
+        """
+        if _is_open(self):
+            return None
+        if current_identity() is None:
+            return redirect(_sign_in_address())
+        _require_role(self)
+        return None
+
+
+def public(view: View) -> View:
+    """Open one view of a blueprint to everybody. It stands directly above the function."""
+    view.is_public = True  # type: ignore[attr-defined]  # functions take attributes
+    if not hasattr(view, "_api_manual_doc"):
+        view._api_manual_doc = {"security": []}  # type: ignore[attr-defined]  # noqa: SLF001  as smorest's own decorator does
+    return view
+
+
+def may_enter(blueprint: ApiBlueprint | PageBlueprint, identity: Identity | None = None) -> bool:
+    """Whether the person (who is asking, unless given) may enter the blueprint."""
+    if blueprint.public:
+        return True
+    person = identity or current_identity()
+    return person is not None and (blueprint.role is None or person.has(blueprint.role))
+
+
+def _is_open(blueprint: ApiBlueprint | PageBlueprint) -> bool:
+    view = current_app.view_functions.get(request.endpoint or "")
+    return blueprint.public or getattr(view, "is_public", False)
+
+
+def _require_role(blueprint: ApiBlueprint | PageBlueprint) -> None:
+    identity = current_identity()
+    if _is_open(blueprint) or identity is None or may_enter(blueprint, identity):
+        return
+    endpoint = request.endpoint or ""
+    # The view's own transaction has not begun: this one exists for the record of the refusal.
+    with database.transaction():
+        database.aside(
+            lambda: audit.record(
+                action="auth.refuse-role",
+                actor_id=identity.user_id,
+                object_type="endpoint",
+                object_id=endpoint,
+            )
+        )
+        raise RoleMissing(f"It needs the role “{blueprint.role}”.")
+
+
+def _sign_in_address() -> str:
+    """Only what is read can be come back to: a form that was posted would be empty."""
+    if request.method not in {"GET", "HEAD"}:
+        return "/login"
+    target = request.full_path if request.query_string else request.path
+    return f"/login?next={quote(target, safe='/')}"
+
+
+def _admit() -> Response | None:
+    """Check the person first, and only then read a form's body for its CSRF token."""
+    blueprint = current_app.blueprints.get(request.blueprint or "")
+    if isinstance(blueprint, ApiBlueprint):
+        blueprint.admit()
+        return None
+    if isinstance(blueprint, PageBlueprint) and (elsewhere := blueprint.admit()):
+        return elsewhere
+    if request.endpoint is not None and current_app.config["WTF_CSRF_ENABLED"]:
+        try:
+            _csrf.protect()
+        except CSRFError as error:
+            raise FormRefused(str(error.description)) from None
+    return None
+
+
+def init_app(app: Flask) -> None:
+    """Ask every request at the door; the CSRF check waits until then."""
+    app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=8 * 3600)
+    _csrf.init_app(app)
+    app.before_request(_admit)

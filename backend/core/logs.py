@@ -1,0 +1,163 @@
+"""Logs: one JSON object for each line, with the request's id and without personal data."""
+
+import logging
+import re
+import sys
+from time import perf_counter
+from typing import TextIO
+from uuid import uuid4
+
+import click
+import structlog
+from flask import Flask, Response, g, request
+from structlog.contextvars import bind_contextvars, clear_contextvars, merge_contextvars
+from structlog.stdlib import ProcessorFormatter
+from structlog.types import EventDict, Processor
+
+from backend.core.config import Settings
+
+log = structlog.get_logger(__name__)
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+QUIET_ENDPOINTS = {"healthz", "readyz", "static"}
+# What brings handlers of its own, or says at "info" what only its makers want to know.
+FOREIGN_LOGGERS = {
+    "gunicorn.error": logging.INFO,
+    "gunicorn.access": logging.INFO,
+    "werkzeug": logging.WARNING,
+    "alembic": logging.WARNING,
+    "flask_wtf.csrf": logging.WARNING,
+}
+
+EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(\.[\w-]+)+")
+IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
+# An MPAN has 13 digits, often in groups. Hexadecimal neighbours are left alone: they are UUIDs.
+LONG_NUMBER = re.compile(r"(?<![0-9a-f.-])\d(?: ?\d){9,}(?![0-9a-f-])")
+SHORTEST_LONG_INTEGER = 10**12
+UNMASKED = {"timestamp", "level", "logger", "request_id"}
+
+
+def mask(text: str) -> str:
+    """Return the text without e-mail addresses and with the last four of long numbers only."""
+    text = EMAIL.sub("[e-mail]", text)
+    text = IBAN.sub(lambda found: "****" + found[0][-4:], text)
+    return LONG_NUMBER.sub(lambda found: "****" + found[0][-4:], text)
+
+
+def mask_personal_data(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Mask every value of the event, whatever its depth."""
+    return {key: value if key in UNMASKED else _masked(value) for key, value in event.items()}
+
+
+def _masked(value: object) -> object:
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, bool | float | None):
+        return value
+    if isinstance(value, int):
+        return mask(str(value)) if abs(value) >= SHORTEST_LONG_INTEGER else value
+    if isinstance(value, dict):
+        return {_masked(key): _masked(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_masked(each) for each in value]
+    return mask(str(value))
+
+
+class _CurrentStream(logging.StreamHandler[TextIO]):
+    """Writes to what is stdout or stderr at that moment, as tests and supervisors replace them."""
+
+    def __init__(self, name: str) -> None:
+        logging.Handler.__init__(self)
+        self._stream_name = name
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]  # an attribute there, looked up here
+        found: TextIO = getattr(sys, self._stream_name)
+        return found
+
+
+def configure(settings: Settings) -> None:
+    """Send structlog's and the standard library's records through one handler.
+
+    A command's stdout is its result, so its log goes to stderr, and a person who runs one sees
+    warnings only.
+    """
+    is_command = click.get_current_context(silent=True) is not None
+    stream = sys.stderr if is_command else sys.stdout
+    for_person = settings.is_local and stream.isatty()
+    handler = _CurrentStream("stderr" if is_command else "stdout")
+    handler.setFormatter(
+        ProcessorFormatter(processors=_last(for_person=for_person), foreign_pre_chain=_first())
+    )
+    root = logging.getLogger()
+    root.handlers = [each for each in root.handlers if not isinstance(each, _CurrentStream)]
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING if is_command and for_person else logging.INFO)
+    for name, level in FOREIGN_LOGGERS.items():
+        foreign = logging.getLogger(name)
+        foreign.handlers, foreign.propagate = [], True
+        foreign.setLevel(level)
+    logging.captureWarnings(capture=True)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_first(),
+            ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+
+
+def _first() -> list[Processor]:
+    return [
+        merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+
+
+def _last(*, for_person: bool) -> list[Processor]:
+    shared: list[Processor] = [
+        ProcessorFormatter.remove_processors_meta,
+        structlog.processors.format_exc_info,
+        mask_personal_data,
+    ]
+    if for_person:
+        return [*shared, structlog.dev.ConsoleRenderer()]
+    return [*shared, structlog.processors.JSONRenderer(ensure_ascii=False)]
+
+
+def _begin_request() -> None:
+    clear_contextvars()
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if REQUEST_ID.fullmatch(given) else str(uuid4())
+    g.started_at = perf_counter()
+    bind_contextvars(request_id=g.request_id)
+
+
+def _end_request(response: Response) -> Response:
+    response.headers["X-Request-ID"] = g.request_id
+    write = log.debug if request.endpoint in QUIET_ENDPOINTS else log.info
+    write(
+        "request",
+        method=request.method,
+        route=request.url_rule.rule if request.url_rule else None,
+        status=response.status_code,
+        duration_ms=round((perf_counter() - g.started_at) * 1000, 1),
+    )
+    return response
+
+
+def bind(**context: object) -> None:
+    """Add to every later line of this request or task, such as `user_id`."""
+    bind_contextvars(**context)
+
+
+def init_app(app: Flask) -> None:
+    """Give each request an id and one line."""
+    configure(app.extensions["settings"])
+    app.before_request(_begin_request)
+    app.after_request(_end_request)

@@ -1,0 +1,75 @@
+"""What every answer says to browsers, and how large what they send may be."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import Flask, Response, current_app, request, session
+
+from backend.core.config import current_settings
+from backend.core.errors import TooLarge
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+DEFAULT_BODY_LIMIT = 256 * 1024
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+        "object-src 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+def body_limit(size: int) -> Callable[[View], View]:
+    """Let this view accept a body of so many bytes instead of 256 kB."""
+
+    def mark(view: View) -> View:
+        view.body_limit = size  # type: ignore[attr-defined]  # functions take attributes
+        return view
+
+    return mark
+
+
+def _limit_body() -> None:
+    """Refuse a body that is too large before anything reads it."""
+    limit = _limit_of_view()
+    request.max_content_length = limit
+    if (request.content_length or 0) > limit:
+        raise TooLarge(f"At most {limit:,} bytes are accepted here.")
+
+
+def _limit_of_view() -> int:
+    view = current_app.view_functions.get(request.endpoint or "")
+    resource = getattr(view, "view_class", None)
+    method = getattr(resource, request.method.lower(), None)
+    for marked in (method, view):
+        if (limit := getattr(marked, "body_limit", None)) is not None:
+            return int(limit)
+    return DEFAULT_BODY_LIMIT
+
+
+def _add_headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if not current_settings().is_local:
+        response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+    if "Cache-Control" not in response.headers or _is_signed_in_page():
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _is_signed_in_page() -> bool:
+    """Whether the answer was made for one person's browser; the API knows no session cookie."""
+    return request.endpoint != "static" and not request.path.startswith("/api/") and bool(session)
+
+
+def init_app(app: Flask) -> None:
+    """Limit bodies, ahead of the CSRF check, which reads them, and add the headers."""
+    app.before_request(_limit_body)
+    app.after_request(_add_headers)

@@ -1,0 +1,5 @@
+"""The servers and processes on a person's own machine."""
+
+from environments.local.commands import borrowed_servers
+
+__all__ = ["borrowed_servers"]

@@ -1,0 +1,180 @@
+"""A PostgreSQL server of this checkout's own: made, started, stopped, found again after a crash."""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+import psycopg
+
+from environments.local import binaries, places, processes
+
+ROLES = ("quintet_admin", "quintet_owner", "quintet_app")
+DATABASE = "quintet"
+UNFINISHED = "unfinished-"
+
+COMMON = ("listen_addresses=127.0.0.1", "logging_collector=off", "timezone=UTC")
+FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+
+# The admin is the only superuser: revoked rights do not bind one, and tests rely on them.
+SETUP = """\
+create role quintet_owner login createdb password '{quintet_owner}'
+create role quintet_app login password '{quintet_app}'
+create database quintet owner quintet_owner
+"""
+
+
+class Postgres:
+    """One server and its data. Throw-away servers trust everybody and lose data in a power cut."""
+
+    def __init__(self, folder: Path, *, throw_away: bool = False) -> None:
+        self.folder = folder
+        self.data = folder / "postgres"
+        self.log = folder / "postgres.log"
+        self.throw_away = throw_away
+        self.port = 0
+        self._programs: binaries.Binaries | None = None
+
+    @property
+    def programs(self) -> binaries.Binaries:
+        """The programs; the same major version that made the data."""
+        if self._programs is None:
+            self._programs = binaries.choose(self._major())
+        return self._programs
+
+    def _major(self) -> int | None:
+        version = self.data / "PG_VERSION"
+        return int(version.read_text()) if version.exists() else None
+
+    def url(self, role: str = "quintet_app", database: str = DATABASE) -> str:
+        """Return the address of a database on this server for a role."""
+        return f"postgresql://{role}:{self._passwords()[role]}@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Start the server on a free port, on new data if there is none, and wait for it.
+
+        A predecessor that outlived its parent is stopped first.
+
+        :raises NoPostgres: when there is no server program
+        :raises ServerFailed: with the end of the server's log
+        """
+        self.prepare()
+        deadline = time.monotonic() + 20
+        while True:
+            self.port = processes.free_port()
+            try:
+                processes.launch(
+                    self.command(), log=self.log, answers=self.answers, **places.as_server_user()
+                )
+            except processes.ServerFailed as failure:
+                # The children of a killed server need a moment to notice.
+                passing = isinstance(failure, processes.PortTaken) or "in use" in str(failure)
+                if not passing or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+            else:
+                return
+
+    def prepare(self) -> None:
+        """Make the data if there is none, and stop what an earlier run left behind."""
+        self.stop()
+        for unfinished in self.folder.glob(f"{UNFINISHED}*"):
+            shutil.rmtree(unfinished)
+        if not self.data.exists():
+            self._initialise()
+
+    def command(self) -> list[str]:
+        """Return the command line of the server."""
+        options = COMMON + (FAST if self.throw_away else ())
+        words = [str(self.programs.folder / "postgres"), "-D", str(self.data)]
+        words += ["-p", str(self.port), "-k", ""]
+        return words + [word for option in options for word in ("-c", option)]
+
+    def answers(self) -> bool:
+        """Return whether the server accepts connections."""
+        try:
+            psycopg.connect(self.url("quintet_admin", "postgres"), connect_timeout=5).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """Stop the server, whoever started it; clients are disconnected."""
+        if process := self.process():
+            processes.end(process, signal.SIGINT, patience=30)
+
+    def process(self) -> psutil.Process | None:
+        """Return the running server on this data.
+
+        When another program has the number of a server that is gone, PostgreSQL would refuse to
+        start; so its file is removed.
+        """
+        file = self.data / "postmaster.pid"
+        try:
+            pid = int(file.read_text().split("\n")[0])
+        except (FileNotFoundError, ValueError):
+            return None
+        process = processes.running(pid, mark=str(self.data))
+        if process is None and psutil.pid_exists(pid):
+            file.unlink(missing_ok=True)
+        return process
+
+    def _passwords(self) -> dict[str, str]:
+        file = self.folder / "passwords.json"
+        if not file.exists():
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as output:
+                json.dump({role: secrets.token_urlsafe(24) for role in ROLES}, output)
+        passwords: dict[str, str] = json.loads(file.read_text())
+        return passwords
+
+    def _initialise(self) -> None:
+        """Make the data beside its place and move it there when it is whole.
+
+        Binaries that fail at it are passed over for the next ones.
+        """
+        problems = []
+        for candidate in binaries.candidates():
+            try:
+                self._initialise_with(candidate)
+            except subprocess.CalledProcessError as failure:
+                problems.append(f"{candidate}: {failure.stderr.decode(errors='replace')[-500:]}")
+            else:
+                self._programs = candidate
+                return
+        raise binaries.NoPostgres("\n".join(["No PostgreSQL could make its data.", *problems]))
+
+    def _initialise_with(self, candidate: binaries.Binaries) -> None:
+        unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self.folder))
+        places.give_to_server_user(unfinished)
+        options = ["-D", str(unfinished), "-U", "quintet_admin", "-E", "UTF8"]
+        options += ["--locale=C.UTF-8", "--no-sync", "--no-instructions"]
+        with tempfile.NamedTemporaryFile("w", dir="/tmp") as password:  # noqa: S108  mode 0600
+            password.write(self._passwords()["quintet_admin"])
+            password.flush()
+            places.give_to_server_user(Path(password.name))
+            method = "trust" if self.throw_away else "scram-sha-256"
+            options += ["-A", method, f"--pwfile={password.name}"]
+            _run(candidate.folder / "initdb", *options)
+        setup = SETUP.format(**self._passwords())
+        _run(
+            candidate.folder / "postgres", "--single", "-D", str(unfinished), "postgres", say=setup
+        )
+        unfinished.rename(self.data)
+
+
+def _run(program: Path, *options: str, say: str = "") -> None:
+    subprocess.run(  # noqa: S603  our own command
+        [program, *options],
+        input=say.encode(),
+        capture_output=True,
+        check=True,
+        timeout=120,
+        **places.as_server_user(),
+    )
