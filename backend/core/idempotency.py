@@ -1,14 +1,16 @@
-"""Idempotency keys: a request that is repeated with its key is answered as it was, and done once."""
+"""Idempotency keys: a request that is repeated is answered as it was, and its work done once."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import wraps
-from typing import Any
+from http import HTTPStatus
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
-from flask import Response, current_app, make_response, request
+from flask import Response, make_response, request
 from sqlalchemy import DateTime, LargeBinary, SmallInteger, delete, func, select, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.core.auth import required_identity
@@ -17,6 +19,9 @@ from backend.core.errors import Conflict, DomainError, Invalid
 
 LIFETIME = timedelta(hours=48)
 LONGEST_KEY = 255
+KEPT_HEADERS = ("Content-Type", "ETag", "Location")
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 class IdempotencyKeyMissing(DomainError):
@@ -38,7 +43,7 @@ class IdempotencyKeyReused(Invalid):
 class RequestInProgress(Conflict):
     """The first request with this key is still being answered. Repeat it in a second."""
 
-    headers = {"Retry-After": "1"}
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "1"}
 
 
 class IdempotentAnswer(Model):
@@ -51,12 +56,12 @@ class IdempotentAnswer(Model):
     key: Mapped[str] = mapped_column(primary_key=True)
     request_hash: Mapped[bytes] = mapped_column(LargeBinary)
     status: Mapped[int] = mapped_column(SmallInteger)
-    headers: Mapped[dict[str, str]]
+    headers: Mapped[dict[str, str]] = mapped_column(JSONB)
     body: Mapped[bytes] = mapped_column(LargeBinary)
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
 
 
-def idempotent(*, is_required: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def idempotent(*, is_required: bool = False) -> Callable[[View], View]:
     """Make a view answer a repeated Idempotency-Key with what it answered first.
 
     The answer is stored in the transaction of the view's own work and for 48 hours; what is
@@ -67,18 +72,18 @@ def idempotent(*, is_required: bool = False) -> Callable[[Callable[..., Any]], C
     :raises RequestInProgress: if the first request with the key has not ended
     """
 
-    def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(view: View) -> View:
         @wraps(view)
-        def answered_once(*arguments: Any, **options: Any) -> Any:
+        def answered_once(*arguments: object, **options: object) -> object:
             key = _key()
+            if key is None and is_required:
+                raise IdempotencyKeyMissing(errors=[_place("missing")])
             if key is None:
-                if is_required:
-                    raise IdempotencyKeyMissing(errors=[{"header": "Idempotency-Key", "code": "missing"}])
-                return current_app.ensure_sync(view)(*arguments, **options)
+                return view(*arguments, **options)
             claim = _claim(key)
             return _stored(claim) or _store(claim, make_response(view(*arguments, **options)))
 
-        return answered_once
+        return answered_once  # type: ignore[return-value]  # it takes and gives what the view does
 
     return decorate
 
@@ -95,8 +100,12 @@ def _key() -> str | None:
         return None
     key = sent[1:-1] if len(sent) > 1 and sent[0] == sent[-1] == '"' else sent
     if not 0 < len(key) <= LONGEST_KEY or not key.isascii() or not key.isprintable():
-        raise IdempotencyKeyInvalid(errors=[{"header": "Idempotency-Key", "code": "invalid_value"}])
+        raise IdempotencyKeyInvalid(errors=[_place("invalid-value")])
     return key
+
+
+def _place(code: str) -> dict[str, str]:
+    return {"header": "Idempotency-Key", "code": code, "detail": "1 to 255 visible characters"}
 
 
 def _claim(key: str) -> dict[str, Any]:
@@ -113,15 +122,11 @@ def _claim(key: str) -> dict[str, Any]:
 
 
 def _stored(claim: dict[str, Any]) -> Response | None:
-    found = db.session.scalar(
-        select(IdempotentAnswer).where(
-            *(getattr(IdempotentAnswer, name) == claim[name] for name in ("principal_id", "route", "key")),
-        )
-    )
-    if found is None:
+    found = db.session.get(IdempotentAnswer, (claim["principal_id"], claim["route"], claim["key"]))
+    if found is None or found.expires_at <= _now():
         return None
     if found.request_hash != claim["request_hash"]:
-        raise IdempotencyKeyReused(errors=[{"header": "Idempotency-Key", "code": "reused"}])
+        raise IdempotencyKeyReused(errors=[_place("reused")])
     response = make_response(found.body, found.status, found.headers)
     response.headers["Idempotency-Replayed"] = "true"
     return response
@@ -129,14 +134,20 @@ def _stored(claim: dict[str, Any]) -> Response | None:
 
 def _store(claim: dict[str, Any], response: Response) -> Response:
     """Keep the answer of work that is about to be committed."""
-    kept = {name: response.headers[name] for name in ("Content-Type", "Location", "ETag") if name in response.headers}
-    db.session.add(
-        IdempotentAnswer(
-            **claim,
-            status=response.status_code,
-            headers=kept,
-            body=response.get_data(),
-            expires_at=db.session.scalar(select(func.clock_timestamp())) + LIFETIME,
-        )
+    if response.status_code >= HTTPStatus.BAD_REQUEST:
+        return response
+    kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+    answer = IdempotentAnswer(
+        **claim,
+        status=response.status_code,
+        headers=kept,
+        body=response.get_data(),
+        expires_at=_now() + LIFETIME,
     )
+    db.session.merge(answer)
     return response
+
+
+def _now() -> datetime:
+    now: datetime = db.session.scalars(select(func.clock_timestamp())).one()
+    return now

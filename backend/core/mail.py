@@ -55,8 +55,8 @@ def kept() -> list[EmailMessage]:
     """Return the messages in the local folder, newest first."""
     folder, path = _folder()
     files = folder.glob(f"{path}/*.eml")
-    files.sort(key=lambda file: folder.modified(file), reverse=True)
-    return [message_from_bytes(folder.cat_file(file), policy=policy.default) for file in files]  # type: ignore[misc]  # the policy decides the class
+    files.sort(key=folder.modified, reverse=True)
+    return [message_from_bytes(folder.cat_file(file), policy=policy.default) for file in files]
 
 
 def _folder() -> tuple[fsspec.AbstractFileSystem, str]:
@@ -72,7 +72,9 @@ def _render(message: Message) -> EmailMessage:
         rendered["Subject"] = message.subject
     except ValueError as error:
         raise MailRefused(f"an address or subject is malformed: {error}") from error
-    rendered["Message-ID"] = f"<{message.message_id}@{urlsplit(current_settings().public_url).hostname}>"
+    rendered["Message-ID"] = (
+        f"<{message.message_id}@{urlsplit(current_settings().public_url).hostname}>"
+    )
     rendered["Date"] = formatdate()
     rendered["Auto-Submitted"] = "auto-generated"
     rendered.set_content(message.text)
@@ -80,7 +82,7 @@ def _render(message: Message) -> EmailMessage:
 
 
 def _send_by_smtp(url: str, message: EmailMessage) -> None:
-    """Send by `smtp://` (plain), `smtp+starttls://` or `smtps://`, with user and password if given."""
+    """Send by `smtp://` (plain), `smtp+starttls://` or `smtps://`, signed in if a user is given."""
     try:
         with _connect(url) as server:
             parts = urlsplit(url)
@@ -98,9 +100,14 @@ def _send_by_smtp(url: str, message: EmailMessage) -> None:
 
 def _connect(url: str) -> smtplib.SMTP:
     parts = urlsplit(url)
-    host, timeout = parts.hostname or "localhost", float(parse_qs(parts.query).get("timeout", [TIMEOUT])[0])
+    host, timeout = (
+        parts.hostname or "localhost",
+        float(parse_qs(parts.query).get("timeout", [TIMEOUT])[0]),
+    )
     if parts.scheme == "smtps":
-        return smtplib.SMTP_SSL(host, parts.port or 465, timeout=timeout, context=ssl.create_default_context())
+        return smtplib.SMTP_SSL(
+            host, parts.port or 465, timeout=timeout, context=ssl.create_default_context()
+        )
     server = smtplib.SMTP(host, parts.port or 25, timeout=timeout)
     if parts.scheme == "smtp+starttls":
         server.starttls(context=ssl.create_default_context())
