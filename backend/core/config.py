@@ -69,6 +69,13 @@ class Settings:
         "QUINTET_JWT_KEYS", "Ed25519 private keys in PEM, the first one signs", "", _secret
     )
     files_url: str = setting("QUINTET_FILES_URL", "folder or s3:// for files", ".quintet/files")
+    mail_from: str = setting(
+        "QUINTET_MAIL_FROM", "sender of e-mails", "Quintet <no-reply@quintet.test>"
+    )
+    mail_url: str = setting(
+        "QUINTET_MAIL_URL", "smtp://, smtp+starttls:// or smtps://", "", _secret
+    )
+    limits_url: str = setting("QUINTET_LIMITS_URL", "Valkey for rate limits", "", _secret)
     public_url: str = setting(
         "QUINTET_PUBLIC_URL", "address that people use", "http://127.0.0.1:8000"
     )
@@ -135,6 +142,8 @@ class Settings:
                 problems.append("QUINTET_SECRET_KEY needs a value of its own")
             if not self.jwt_keys:
                 problems.append("QUINTET_JWT_KEYS is missing")
+            if not self.mail_url:
+                problems.append("QUINTET_MAIL_URL is missing, and the folder is for local use only")
             if not self.public_url.startswith("https://"):
                 problems.append("QUINTET_PUBLIC_URL has to begin with https://")
         if problems:
