@@ -1,5 +1,6 @@
 """The Celery application and its one task: `quintet-worker --queues default,email`."""
 
+import logging
 import os
 import sys
 from typing import Any
@@ -73,7 +74,12 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _keep_logs(**_: object) -> None:
-    """Celery leaves the logs alone once somebody listens to this signal."""
+    """Celery leaves the logs alone once somebody listens to this signal.
+
+    The outbox writes one line for each job, with its topic and request; Celery's two say no more.
+    """
+    for name in ("celery.worker.strategy", "celery.app.trace"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ from worker.settings import RELAY_TRANSPORT, queues, soft
 log = structlog.get_logger(__name__)
 
 FAILURES = (OperationalError, KombuError, redis.RedisError, OSError)
-# More than this would be published again before a worker comes to it.
-LONGEST_QUEUE = 1_000
+# Jobs wait in the outbox rather than in the broker, where they would be published again meanwhile.
+LONGEST_QUEUE = 200
 MARKER = "quintet:relay"
 
 

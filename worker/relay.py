@@ -31,6 +31,7 @@ from worker.ticks import Ticks
 log = structlog.get_logger(__name__)
 
 POLL = 0.5  # Between looks when no notification comes.
+HELD_UP = 0.05  # The same while a queue is full.
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 
 
@@ -61,12 +62,21 @@ class Relay:
         self._looks, self._schedule = Rhythm(1), Rhythm(1)
         self._accounts, self._sweeps = Rhythm(10), Rhythm(3600)
 
+    @property
+    def patience(self) -> float:
+        """How long to wait for a notification before the next turn."""
+        return HELD_UP if self._full else POLL
+
     def turn(self) -> int:
         """Do what is due, publish one batch, and return its size."""
         self._do_chores()
-        if self._looks.is_due() or not self._is_broker_well:
+        if self._looks.is_due() or self._full or not self._is_broker_well:
             self._look()
-        return self._publish() if self._is_broker_well else 0
+        if not self._is_broker_well:
+            return 0
+        if published := self._publish():
+            self._look()
+        return published
 
     def _do_chores(self) -> None:
         if self._schedule.is_due():
@@ -145,7 +155,7 @@ def run(app: Flask, is_over: Event) -> None:
             continue
         files.write(is_live=True, is_ready=True)
         if published < rounds.BATCH:
-            listener.wait(POLL)
+            listener.wait(relay.patience)
     files.write(is_ready=False)
     listener.close()
     broker.close()

@@ -7,13 +7,10 @@ from e2e.faults import topics  # noqa: F401  registers them
 from worker.app import main
 
 running.LEASE = text("""
-    update outbox set attempts = attempts + 1
-     where id = :id and :most > 0 and cast(:lease as interval) is not null
-    returning payload, trace, attempts
+    update outbox set attempts = attempts + 1 where id = :id
+    returning topic, payload, trace, attempts
 """)
-running.DONE = text("""
-    select id from outbox where id = :id and :mine > 0 and :is_renewed is not null
-""")
+running.DONE = text("select id from outbox where id = :id")
 
 if __name__ == "__main__":
     main()

@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
 from backend.core import logs
 from backend.core.database import db, transaction
@@ -21,16 +22,18 @@ log = structlog.get_logger(__name__)
 LONGEST_BACKOFF = timedelta(minutes=15)
 LONGEST_ERROR = 2000
 
-TOPIC = text("select topic from outbox where id = :id")
-LEASE = text("""
-    update outbox set attempts = attempts + 1, lease_until = clock_timestamp() + :lease
-     where id = :id and done_at is null and dead_at is null and attempts < :most
-       and (lease_until is null or lease_until < clock_timestamp())
-    returning payload, trace, attempts
-""")
+# A topic that is gone, or that only a newer version knows, matches nothing: its job stays undone.
 # Nothing outside depends on a local job's lease, and a crash of the database ends its run with it:
 # its commit need not wait for the disk. The commit of the effect always does.
-RELAXED = text("set local synchronous_commit = off")
+LEASE = text("""
+    update outbox set attempts = attempts + 1, lease_until = clock_timestamp() + known.lease
+      from unnest(:topics, :leases, :most, :local) as known (topic, lease, most, is_local)
+     where id = :id and outbox.topic = known.topic and attempts < known.most
+       and done_at is null and dead_at is null
+       and (lease_until is null or lease_until < clock_timestamp())
+    returning outbox.topic, payload, trace, attempts,
+              case when is_local then set_config('synchronous_commit', 'off', true) end
+""").bindparams(bindparam("topics", type_=ARRAY(TEXT)))
 DONE = text("""
     update outbox set done_at = clock_timestamp(), lease_until = null
      where id = :id and done_at is null and (attempts = :mine or not :is_renewed)
@@ -102,15 +105,19 @@ def run_due(limit: int = 100) -> dict[UUID, str]:
 
 def _lease(job_id: UUID) -> Run | None:
     with transaction():
-        name = db.session.scalar(TOPIC, {"id": job_id})
-        topic = TOPICS.get(name or "")
-        if topic is None:  # Gone, or known to a newer version: then it stays for that one.
-            return None
-        if topic.call is None:
-            db.session.execute(RELAXED)
-        values = {"id": job_id, "lease": topic.limits.lease, "most": topic.limits.max_attempts}
-        row = db.session.execute(LEASE, values).one_or_none()
-    return Run(job_id, topic, row.payload, row.trace, row.attempts) if row else None
+        row = db.session.execute(LEASE, {"id": job_id} | _limits()).one_or_none()
+    return Run(job_id, TOPICS[row.topic], row.payload, row.trace, row.attempts) if row else None
+
+
+def _limits() -> dict[str, list[object]]:
+    """Return what is known of the topics, a column each."""
+    topics = TOPICS.values()
+    return {
+        "topics": [topic.name for topic in topics],
+        "leases": [topic.limits.lease for topic in topics],
+        "most": [topic.limits.max_attempts for topic in topics],
+        "local": [topic.call is None for topic in topics],
+    }
 
 
 def _do(job: Run) -> None:
