@@ -6,6 +6,7 @@ from backend.app import create_app
 from backend.core.database import transaction
 from celery import Celery, signals
 from e2e.faults.topics import _effect
+from worker.app import keep_logs
 from worker.health import HealthFiles
 from worker.settings import TRANSPORT, settings
 
@@ -14,7 +15,7 @@ own = flask_app.extensions["settings"]
 celery = Celery("plain", broker=own.broker_url, set_as_current=False)
 celery.conf.update(settings(TRANSPORT), quintet_health_folder=own.health_folder)
 celery.steps["worker"].add(HealthFiles)
-signals.setup_logging.connect(lambda **_: None, weak=False)
+signals.setup_logging.connect(keep_logs)
 
 
 @celery.task(name="plain")

@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
     app = create_app()
     celery = create_celery(app)
     # Connected without receivers, this signal would have Celery set up logs of its own.
-    signals.setup_logging.connect(_keep_logs)
+    signals.setup_logging.connect(keep_logs)
 
     @signals.worker_process_init.connect(weak=False)
     def forget_connections(**_: object) -> None:
@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> None:
     celery.worker_main([*words, *given])
 
 
-def _keep_logs(**_: object) -> None:
+def keep_logs(**_: object) -> None:
     """Celery leaves the logs alone once somebody listens to this signal.
 
     The outbox writes one line for each job, with its topic and request; Celery's two say no more.

@@ -88,6 +88,7 @@ class Stand:
         self.broker = Broker(folder)
         self.keepers: list[Keeper] = []
         self.acknowledged: list[str] = []
+        self._connection: psycopg.Connection[tuple[object, ...]] | None = None
 
     def start(self) -> "Stand":
         """Start the servers and make the tables."""
@@ -113,6 +114,8 @@ class Stand:
             keeper.stop()
         with self.app.app_context():
             database.db.engine.dispose()
+        if self._connection is not None:
+            self._connection.close()
         self.broker.stop()
         self.database.stop()
 
@@ -174,8 +177,13 @@ class Stand:
 
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
         """Return what the database says."""
-        with self.database.connect() as connection:
-            return connection.execute(query, values).fetchall()
+        try:
+            if self._connection is None:
+                self._connection = self.database.connect()
+            return self._connection.execute(query, values).fetchall()
+        except psycopg.OperationalError:
+            self._connection = None
+            raise
 
     def until(self, holds: Callable[[], object], within: float) -> float:
         """Wait until it holds, and return how long that took.
