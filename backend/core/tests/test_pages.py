@@ -28,13 +28,18 @@ def hall():
     return app
 
 
-def test_the_start_page_offers_what_a_stranger_may_enter(hall):
+def test_the_start_page_tells_a_stranger_what_is_here(hall):
     page = hall.test_client().get("/")
     assert page.status_code == 200
-    assert "What is open." in page.text
-    assert "What is shut." not in page.text
-    assert "What is staffed." not in page.text
+    assert all(f"What is {name}." in page.text for name in ("open", "shut", "staffed"))
     assert "/login" in page.text
+
+
+def test_the_navigation_offers_what_the_person_may_enter(hall):
+    _, navigation, _ = re.split("<nav|</nav>", hall.test_client().get("/").text, maxsplit=2)
+    assert "The open one" in navigation
+    assert "The shut one" not in navigation
+    assert "Staff console" not in navigation
 
 
 def test_a_stranger_is_sent_from_the_console_to_sign_in(hall):
@@ -85,6 +90,15 @@ def test_an_error_page_needs_no_database(hall):
     assert (answer.status_code, answer.mimetype) == (404, "text/html")
     answer = client.get("/admin/", headers={"Accept": "text/html"})
     assert (answer.status_code, answer.mimetype) == (503, "text/html")
+
+
+def test_a_problem_whose_page_is_broken_is_told_all_the_same():
+    app = create_app(database_url=NOWHERE)
+    entry = Entry("Broken", "nowhere.at_all", "Leads nowhere.")
+    app.register_blueprint(PageBlueprint("broken", __name__, public=True, entries=[entry]))
+    answer = app.test_client().get("/", headers={"Accept": "text/html", "X-Request-ID": "r9"})
+    assert (answer.status_code, answer.mimetype) == (500, "application/problem+json")
+    assert answer.json["instance"] == "/requests/r9"
 
 
 def _render(app, template):
