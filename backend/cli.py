@@ -10,7 +10,12 @@ from backend.app import create_app
 
 def main() -> None:
     """Run one command, with the servers of this checkout when no database is given."""
-    group = FlaskGroup(create_app=create_app, add_default_commands=False, add_version_option=False, load_dotenv=False)
+    group = FlaskGroup(
+        create_app=create_app,
+        add_default_commands=False,
+        add_version_option=False,
+        load_dotenv=False,
+    )
     if os.environ.get("DATABASE_URL") or os.environ.get("QUINTET_ENVIRONMENT", "local") != "local":
         group(prog_name="quintet")
         return

@@ -57,6 +57,7 @@ def _session_app(tmp_path_factory):
 def _create_app(copy, tmp_path_factory):
     app = create_app(
         TESTING=True,
+        RATELIMIT_ENABLED=False,  # Tests of limits make applications of their own.
         WTF_CSRF_ENABLED=False,  # Tests of forms' protection switch it on.
         database_url=copy.url,
         database_owner_url=copy.owner_url,

@@ -63,7 +63,7 @@ class Settings:
     )
     broker_url: str = setting("REDIS_URL", "the broker; relay and workers only", "", _secret)
     secret_key: str = setting(
-        "QUINTET_SECRET_KEY", "signs session cookies and cursors", LOCAL_SECRET, _secret
+        "QUINTET_SECRET_KEY", "signs cookies, cursors and links in e-mails", LOCAL_SECRET, _secret
     )
     jwt_keys: str = setting(
         "QUINTET_JWT_KEYS", "Ed25519 private keys in PEM, the first one signs", "", _secret

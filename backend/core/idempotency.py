@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
-from flask import Response, make_response, request
+from flask import Flask, Response, make_response, request
 from sqlalchemy import DateTime, LargeBinary, SmallInteger, delete, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from backend.core.auth import required_identity
 from backend.core.database import Model, db
 from backend.core.errors import Conflict, DomainError, Invalid
+from backend.core.outbox import task
 
 LIFETIME = timedelta(hours=48)
 LONGEST_KEY = 255
@@ -88,7 +89,8 @@ def idempotent(*, is_required: bool = False) -> Callable[[View], View]:
     return decorate
 
 
-def sweep() -> int:
+@task("idempotency.sweep", every="53 3 * * *")
+def sweep(**_: object) -> int:
     """Remove the answers that have expired, and return how many there were."""
     expired = delete(IdempotentAnswer).where(IdempotentAnswer.expires_at < func.clock_timestamp())
     return db.session.execute(expired).rowcount  # type: ignore[attr-defined, no-any-return]  # a cursor result has it
@@ -151,3 +153,7 @@ def _store(claim: dict[str, Any], response: Response) -> Response:
 def _now() -> datetime:
     now: datetime = db.session.scalars(select(func.clock_timestamp())).one()
     return now
+
+
+def init_app(_app: Flask) -> None:
+    """Have the table and the task known to every process, whichever views there are."""

@@ -2,21 +2,33 @@
 
 import smtplib
 import ssl
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate
+from pathlib import Path
+from socket import SHUT_RDWR
+from threading import Timer
+from time import monotonic
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import fsspec
+import jinja2
 
 from backend.core.config import current_settings
+from backend.core.outbox import Permanent
 
-TIMEOUT = 10  # Seconds for each step; a job's own limit is above the sum of what is usual.
+TIMEOUT = 10  # Seconds for each step; `?timeout=` in the address changes it.
+WHOLE_TIMEOUT = 20  # A job that calls outside is killed after 25.
+
+PERMANENT = 500
+SUBJECT = "Subject: "
 
 
-class MailRefused(Exception):
+class MailRefused(Permanent):
     """The mail server will never take this message; sending it again would not help."""
 
 
@@ -29,9 +41,18 @@ class Message:
     """One e-mail; `message_id` is stable, so that a repeat can be recognised."""
 
     message_id: str
-    to: str
-    subject: str
-    text: str
+    to: str = field(repr=False)
+    subject: str = field(repr=False)
+    text: str = field(repr=False)
+
+
+def written(template: Path, **values: object) -> tuple[str, str]:
+    """Return subject and text of an e-mail from a template, whose first line is `Subject: …`."""
+    environment = jinja2.Environment(  # noqa: S701  plain text, in which nothing is escaped
+        loader=jinja2.FileSystemLoader(template.parent), undefined=jinja2.StrictUndefined
+    )
+    first, _, text = environment.get_template(template.name).render(values).partition("\n")
+    return first.removeprefix(SUBJECT).strip(), f"{text.strip()}\n"
 
 
 def send(message: Message) -> None:
@@ -51,17 +72,27 @@ def send(message: Message) -> None:
         folder.pipe_file(f"{path}/{message.message_id}.eml", bytes(_render(message)))
 
 
-def kept() -> list[EmailMessage]:
-    """Return the messages in the local folder, newest first."""
+def kept(limit: int | None = None) -> list[EmailMessage]:
+    """Return the messages in the local folder, newest first, at most so many."""
     folder, path = _folder()
-    files = folder.glob(f"{path}/*.eml")
-    files.sort(key=folder.modified, reverse=True)
-    return [message_from_bytes(folder.cat_file(file), policy=policy.default) for file in files]
+    files = sorted(folder.glob(f"{path}/*.eml"), key=folder.modified, reverse=True)
+    return [_read(folder.cat_file(file)) for file in files[:limit]]
+
+
+def find(message_id: str) -> EmailMessage | None:
+    """Return the message of that id in the local folder, if there is one."""
+    folder, path = _folder()
+    file = f"{path}/{message_id}.eml"
+    return _read(folder.cat_file(file)) if folder.exists(file) else None
 
 
 def _folder() -> tuple[fsspec.AbstractFileSystem, str]:
     filesystem, path = fsspec.url_to_fs(current_settings().files_url)
     return filesystem, f"{path}/mail"
+
+
+def _read(content: bytes) -> EmailMessage:
+    return message_from_bytes(content, policy=policy.default)
 
 
 def _render(message: Message) -> EmailMessage:
@@ -83,27 +114,31 @@ def _render(message: Message) -> EmailMessage:
 
 def _send_by_smtp(url: str, message: EmailMessage) -> None:
     """Send by `smtp://` (plain), `smtp+starttls://` or `smtps://`, signed in if a user is given."""
+    until = monotonic() + WHOLE_TIMEOUT
     try:
-        with _connect(url) as server:
-            parts = urlsplit(url)
-            if parts.username:
-                server.login(unquote(parts.username), unquote(parts.password or ""))
+        server = _connect(url)
+        with _cut_off(server, until - monotonic()):
+            _sign_in(server, url)
             server.send_message(message)
+            # It is accepted. Whatever goes wrong from here on must not have it sent again.
+            with suppress(OSError, smtplib.SMTPException):
+                server.quit()
     except smtplib.SMTPRecipientsRefused as error:
-        codes = [code for code, _ in error.recipients.values()]
-        raise _kind(codes[0])("the recipient was refused") from error
+        ((code, said),) = error.recipients.values()
+        raise _judge(code, said) from error
+    except smtplib.SMTPDataError as error:
+        raise _judge(error.smtp_code, error.smtp_error) from error
     except smtplib.SMTPResponseException as error:
-        raise _kind(error.smtp_code)(f"the server answered {error.smtp_code}") from error
+        # A refusal of us or of the sender is about the settings and not about this message.
+        raise MailUnavailable(_quoted(error.smtp_code, error.smtp_error)) from error
     except (OSError, smtplib.SMTPException) as error:
         raise MailUnavailable(f"the server did not take it: {type(error).__name__}") from error
 
 
 def _connect(url: str) -> smtplib.SMTP:
     parts = urlsplit(url)
-    host, timeout = (
-        parts.hostname or "localhost",
-        float(parse_qs(parts.query).get("timeout", [TIMEOUT])[0]),
-    )
+    host = parts.hostname or "localhost"
+    timeout = float(parse_qs(parts.query).get("timeout", [TIMEOUT])[0])
     if parts.scheme == "smtps":
         return smtplib.SMTP_SSL(
             host, parts.port or 465, timeout=timeout, context=ssl.create_default_context()
@@ -114,6 +149,38 @@ def _connect(url: str) -> smtplib.SMTP:
     return server
 
 
-def _kind(code: int) -> type[Exception]:
-    """Return what an SMTP answer means: 5xx for good, except for authentication, else for now."""
-    return MailRefused if 550 <= code < 560 else MailUnavailable  # noqa: PLR2004  SMTP's own numbers
+def _sign_in(server: smtplib.SMTP, url: str) -> None:
+    parts = urlsplit(url)
+    if parts.username:
+        server.login(unquote(parts.username), unquote(parts.password or ""))
+
+
+@contextmanager
+def _cut_off(server: smtplib.SMTP, seconds: float) -> Iterator[None]:
+    """End the conversation after that time, even when each of its steps is quick enough."""
+
+    def cut() -> None:
+        if server.sock:
+            server.sock.shutdown(SHUT_RDWR)
+
+    timer = Timer(max(0, seconds), cut)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        server.close()
+
+
+def _judge(code: int, said: bytes | str) -> Exception:
+    """Return what the answer to a recipient or a text means: 5xx for good, else for now.
+
+    530 to 538 ask for a password or for TLS, which is about the settings.
+    """
+    is_final = code >= PERMANENT and code not in range(530, 540)
+    return (MailRefused if is_final else MailUnavailable)(_quoted(code, said))
+
+
+def _quoted(code: int, said: bytes | str) -> str:
+    words = said.decode(errors="replace") if isinstance(said, bytes) else said
+    return f"the server answered {code} {words}"

@@ -20,7 +20,7 @@ from backend.app import create_app
 from backend.core import database, migrations, outbox
 from e2e.faults import topics
 from e2e.faults.servers import Broker, Database
-from environments.local import places, processes
+from environments.local import places
 
 PAUSE = 0.3  # As a supervisor waits before it starts a process again.
 
@@ -28,7 +28,11 @@ PAUSE = 0.3  # As a supervisor waits before it starts a process again.
 class Keeper:
     """One process, started again whenever it dies, in a group of its own."""
 
-    def __init__(self, module: str, words: Iterable[str], environ: Mapping[str, str], log: Path):
+    def __init__(
+        self, module: str, words: Iterable[str], environ: Mapping[str, str], log: Path
+    ) -> None:
+        self.module = module
+        self.health = Path(environ["QUINTET_HEALTH_FOLDER"])
         self._command = [sys.executable, "-m", module, *words]
         self._environ = environ
         self._log = log
@@ -140,7 +144,6 @@ class Stand:
         }
         log = self.folder / f"{name}.log"
         keeper = Keeper(module, words, environ | variables, log)
-        keeper.health = self.folder / f"health-{name}"
         self.keepers.append(keeper)
         return keeper
 
@@ -219,7 +222,3 @@ class Stand:
         logs = sorted(self.folder.glob("*.log"))
         return "\n".join(f"== {log.name}\n{log.read_text()[-1500:]}" for log in logs)
 
-
-def free_port() -> int:
-    """Return a port for a process to be started."""
-    return processes.free_port()

@@ -86,5 +86,7 @@ def test_the_commands_list_replay_and_run(app, jobs, dead, quintet):
     assert quintet("outbox", "dead", "--topic", "test.mail").stdout == ""
     assert quintet("outbox", "replay", job).stdout == "1 job will be tried again\n"
     assert f"{job}  dead\n" in quintet("outbox", "run").stdout
-    assert quintet("outbox", "replay", "--topic", "test.pay").stdout == "1 job will be tried again\n"
+    assert (
+        quintet("outbox", "replay", "--topic", "test.pay").stdout == "1 job will be tried again\n"
+    )
     assert quintet("outbox", "replay").exit_code == 2

@@ -1,4 +1,4 @@
-"""Invitations: an account that its person opens by a link in an e-mail, and a password of theirs."""
+"""Invitations: accounts whose people choose a password by a link in an e-mail."""
 
 from collections.abc import Collection
 from uuid import UUID
@@ -14,7 +14,7 @@ from backend.domains.identity.services import links, people
 
 
 class AlreadyJoined(Conflict):
-    """The person has chosen a password already. They can sign in, or reset it at /password-reset."""
+    """The person has a password already. They can sign in, or reset it at /password-reset."""
 
 
 class PersonDisabled(Conflict):
@@ -70,9 +70,7 @@ def latest(*, user_id: UUID) -> Link | None:
 
 def _send(user: User, actor_id: UUID | None) -> None:
     link = links.promise(purpose=links.INVITATION, user_id=user.id)
-    link.message_id = enqueue(
-        "identity.send_invitation", ref_id=link.id, link_id=str(link.id)
-    )
+    link.message_id = enqueue("identity.send_invitation", ref_id=link.id, link_id=str(link.id))
     db.session.add(link)
     audit.record(
         action="identity.invite", actor_id=actor_id, object_type="person", object_id=user.id

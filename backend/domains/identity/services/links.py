@@ -43,9 +43,7 @@ class LinkSpent(NotFound):
 def promise(*, purpose: str, user_id: UUID | None) -> Link:
     """Return a link whose time runs from now; the caller asks for it to be sent, and adds it."""
     now = _now()
-    return Link(
-        purpose=purpose, user_id=user_id, created_at=now, expires_at=now + LIVES[purpose]
-    )
+    return Link(purpose=purpose, user_id=user_id, created_at=now, expires_at=now + LIVES[purpose])
 
 
 def write_letter(*, link_id: UUID) -> mail.Message | None:
@@ -68,9 +66,7 @@ def write_letter(*, link_id: UUID) -> mail.Message | None:
         another=f"{site}/{PLACES[PASSWORD_RESET]}",
         until=formats.local(link.expires_at.replace(second=0, microsecond=0)),
     )
-    return mail.Message(
-        message_id=str(link.message_id), to=user.email, subject=subject, text=text
-    )
+    return mail.Message(message_id=str(link.message_id), to=user.email, subject=subject, text=text)
 
 
 def mark_sent(message: mail.Message, _answer: None) -> None:
@@ -104,9 +100,7 @@ def find(*, purpose: str, token: str) -> tuple[UUID, User] | None:
 def end_all(*, user_id: UUID) -> Collection[UUID]:
     """End every link of the person, and return the ids of those that held until now."""
     ended = update(Link).where(Link.user_id == user_id, *IS_OPEN)
-    return db.session.scalars(
-        ended.values(used_at=func.clock_timestamp()).returning(Link.id)
-    ).all()
+    return db.session.scalars(ended.values(used_at=func.clock_timestamp()).returning(Link.id)).all()
 
 
 def sweep() -> None:

@@ -30,9 +30,7 @@ def request(*, email: str) -> None:
     link = links.promise(
         purpose=links.PASSWORD_RESET, user_id=user.id if user and is_sent else None
     )
-    link.message_id = enqueue(
-        "identity.send_password_reset", ref_id=link.id, link_id=str(link.id)
-    )
+    link.message_id = enqueue("identity.send_password_reset", ref_id=link.id, link_id=str(link.id))
     db.session.add(link)
     audit.record(
         action="identity.request-password-reset",
