@@ -15,7 +15,7 @@ from threading import Timer
 from time import monotonic
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import fsspec
+import fsspec  # type: ignore[import-untyped]  # it has no types
 import jinja2
 
 from backend.core.config import current_settings
