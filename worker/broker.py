@@ -1,5 +1,6 @@
 """Publishing: messages that say an id and nothing else, and whether the broker is well."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -95,7 +96,8 @@ class Broker:
         """Forget the connection."""
         connection, self._connection, self._producer = self._connection, None, None
         if connection is not None:
-            connection.collapse()  # type: ignore[attr-defined]  # missing from its types
+            with contextlib.suppress(*FAILURES):
+                connection.release()
 
     def _open(self) -> Producer:
         if self._producer is None:

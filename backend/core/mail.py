@@ -139,18 +139,18 @@ def _connect(url: str) -> smtplib.SMTP:
     parts = urlsplit(url)
     host = parts.hostname or "localhost"
     timeout = float(parse_qs(parts.query).get("timeout", [TIMEOUT])[0])
+    # Asked for its own name, the machine might wait for a name server.
+    own_name = urlsplit(current_settings().public_url).hostname
     if parts.scheme == "smtps":
-        return smtplib.SMTP_SSL(
-            host, parts.port or 465, timeout=timeout, context=ssl.create_default_context()
-        )
-    server = smtplib.SMTP(host, parts.port or 25, timeout=timeout)
-    if parts.scheme == "smtp+starttls":
-        server.starttls(context=ssl.create_default_context())
-    return server
+        context = ssl.create_default_context()
+        return smtplib.SMTP_SSL(host, parts.port or 465, own_name, timeout=timeout, context=context)
+    return smtplib.SMTP(host, parts.port or 25, own_name, timeout=timeout)
 
 
 def _sign_in(server: smtplib.SMTP, url: str) -> None:
     parts = urlsplit(url)
+    if parts.scheme == "smtp+starttls":
+        server.starttls(context=ssl.create_default_context())
     if parts.username:
         server.login(unquote(parts.username), unquote(parts.password or ""))
 

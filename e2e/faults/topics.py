@@ -23,6 +23,8 @@ TABLES = """
     grant select, insert on fault_effect, fault_call, fault_cure to quintet_app;
 """
 EFFECT = text("insert into fault_effect (ref) values (:ref)")
+# The process itself cannot sleep under a clock that was tampered with.
+SLEEP = text("select pg_sleep(:seconds)")
 CURED = text("select exists (select from fault_cure)")
 SHORT = {
     "time_limit": timedelta(seconds=2),
@@ -72,7 +74,7 @@ def pay(*, ref: str, **_: object) -> str:
 )
 def load(*, ref: str, seconds: float, **_: object) -> None:
     """Take longer than the lease, in one piece."""
-    time.sleep(seconds)
+    db.session.execute(SLEEP, {"seconds": seconds})
     _effect(ref)
 
 

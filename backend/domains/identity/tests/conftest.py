@@ -52,3 +52,23 @@ def submit():
 @pytest.fixture
 def bearer():
     return lambda token: {"Authorization": f"Bearer {token}"}
+
+
+@pytest.fixture
+def link():
+    """The address of the page that an e-mail leads to, without the host."""
+
+    def find(message):
+        return re.search(r"https?://[^/\s]+(/\S+/\S+)", message.get_content()).group(1)
+
+    return find
+
+
+@pytest.fixture
+def choose(submit):
+    """Choose a password on the page that a link leads to."""
+
+    def send(client, page, password="a new password", again=None):
+        return submit(client, page, password=password, again=password if again is None else again)
+
+    return send
