@@ -49,6 +49,10 @@ format: .venv ## write the code as `make check` wants it
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
+.PHONY: bench
+bench: .venv ## measure speed and memory against limits, as ratios (BIG=1 goes to 10 million)
+	@for each in flows_parse flows_import search_latency; do $(BIN)/python bench/$$each.py; done
+
 .PHONY: screenshots
 screenshots: .venv ## picture every page in screenshots/, and fail on what a browser finds wrong
 	@$(BIN)/python e2e/screenshots.py $(URL)
