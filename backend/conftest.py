@@ -1,7 +1,9 @@
 """Fixtures every test shares: the application, and a database each test leaves as it was."""
 
 import asyncio
+import logging
 import os
+import re
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -198,11 +200,18 @@ class Postbox:
         self.answers = {}
         self.pause = 0
         self.drops = False
-        self.url = f"smtp://127.0.0.1:{processes.free_port()}?timeout=0.5"
-        port = int(self.url.partition("?")[0].rpartition(":")[2])
-        self._controller = Controller(self, hostname="127.0.0.1", port=port)
+        self._port = processes.free_port()
+        self.url = f"smtp://127.0.0.1:{self._port}?timeout=0.5"
+
+    @property
+    def links(self):
+        """Where the e-mails lead to, without the host, in the order in which they came."""
+        texts = [message.get_content() for message in self.messages]
+        return [re.search(r"https?://[^/\s]+(/\S+)", text).group(1) for text in texts]
 
     def start(self):
+        logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd's.
+        self._controller = Controller(self, hostname="127.0.0.1", port=self._port)
         self._controller.start()
 
     def stop(self):

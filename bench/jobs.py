@@ -13,7 +13,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import psycopg
 from celery import Celery
 from sqlalchemy import text
 
@@ -35,7 +34,7 @@ MANY = text("""
 
 def latency(stand: Stand) -> dict[str, float]:
     """Return the time from a commit to the commit of its job, with nothing else to do."""
-    with psycopg.connect(stand.database.owner_url, autocommit=True) as watch:
+    with stand.database.connect("quintet_owner") as watch:
         watch.execute("""
             create function tell() returns trigger language plpgsql as
             $$ begin perform pg_notify('effects', new.ref); return new; end $$;
@@ -46,8 +45,9 @@ def latency(stand: Stand) -> dict[str, float]:
         for _ in range(PROBES):
             stand.enqueue("faults.write")
             started = time.perf_counter()
-            for _ in watch.notifies(timeout=10, stop_after=1):
-                times.append(time.perf_counter() - started)
+            arrived = list(watch.notifies(timeout=10, stop_after=1))
+            times.append(time.perf_counter() - started)
+            assert arrived
             time.sleep(0.13)
         watch.execute("drop trigger tell on fault_effect")
     times.sort()
@@ -107,7 +107,7 @@ def measure(stand: Stand) -> dict[str, object]:
     plain = stand.worker(CONCURRENCY, "bench.plain_worker")
     stand.ready(worker, relay, plain)
     idle = latency(stand)
-    with psycopg.connect(stand.database.owner_url) as connection:
+    with stand.database.connect("quintet_owner") as connection:
         connection.execute("truncate fault_effect")
     ours, theirs = [], []
     for _ in range(ROUNDS):

@@ -2,9 +2,10 @@
 
 import sys
 
+from celery import Celery, signals
+
 from backend.app import create_app
 from backend.core.database import transaction
-from celery import Celery, signals
 from e2e.faults.topics import _effect
 from worker.app import keep_logs
 from worker.health import HealthFiles

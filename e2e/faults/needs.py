@@ -1,4 +1,4 @@
-"""Tools that a machine may lack: the test says so and is skipped, or fails where all are required."""
+"""Tools that a machine may lack: the test is skipped with a word, or fails where all must be."""
 
 import os
 from typing import TypeVar

@@ -1,6 +1,6 @@
 """The negative control's relay: it believes that what was published has been done.
 
-With `run_control_worker` it is the queue that most programs have. The suite must find fault with it.
+With `run_control_worker` it is the queue that most programs have. The suite must fault it.
 """
 
 from sqlalchemy import text

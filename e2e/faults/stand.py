@@ -89,7 +89,7 @@ class Stand:
         self.crashes = folder / "crashes"
         self.crashes.mkdir()
         self.database = Database(places.own_folder(folder / "servers"))
-        self.broker = Broker(folder)
+        self.broker = Broker(places.own_folder(folder / "servers"))
         self.keepers: list[Keeper] = []
         self.acknowledged: list[str] = []
         self._connection: psycopg.Connection[tuple[object, ...]] | None = None
@@ -103,14 +103,26 @@ class Stand:
             folder = folder.parent
         self.database.start()
         self.broker.start()
-        url, owner_url = self.database.url, self.database.owner_url
+        url, owner_url = self.database.url(), self.database.url("quintet_owner")
         self.app: Flask = create_app(
             database_url=url, database_owner_url=owner_url, broker_url=self.broker.url
         )
         migrations.migrate(owner_url=owner_url, application_url=url)
-        with psycopg.connect(owner_url) as connection:
+        with self.database.connect("quintet_owner") as connection:
             connection.execute(topics.TABLES)
         return self
+
+    def clear(self) -> None:
+        """Stop all processes but the servers, and forget what they did."""
+        for keeper in self.keepers:
+            keeper.stop()
+        self.keepers.clear()
+        self.acknowledged.clear()
+        for file in (*self.crashes.iterdir(), *self.folder.glob("*.log")):
+            file.unlink(missing_ok=True)
+        self.broker.flush()
+        with self.database.connect("quintet_owner") as connection:
+            connection.execute("truncate outbox, fault_effect, fault_call, fault_cure")
 
     def stop(self) -> None:
         """Stop everything that was started."""
@@ -137,7 +149,7 @@ class Stand:
     def _keep(self, module: str, words: Iterable[str], variables: Mapping[str, str]) -> Keeper:
         name = f"{module.rpartition('.')[2]}-{len(self.keepers)}"
         environ = dict(os.environ) | {
-            "DATABASE_URL": self.database.url,
+            "DATABASE_URL": self.database.url(),
             "REDIS_URL": self.broker.url,
             "QUINTET_CRASH_FOLDER": str(self.crashes),
             "QUINTET_HEALTH_FOLDER": str(self.folder / f"health-{name}"),
@@ -210,7 +222,8 @@ class Stand:
     def check(self) -> None:
         """Fail unless every acknowledged job took effect once."""
         lost, doubled = self.judge()
-        assert (lost, doubled) == (0, 0), f"{lost} lost, {doubled} doubled\n{self._logs()}"
+        if lost or doubled:
+            raise AssertionError(f"{lost} lost, {doubled} doubled\n{self._logs()}")
 
     def judge(self) -> tuple[int, int]:
         """Return how many acknowledged jobs had no effect, and how many had more than one."""
@@ -221,4 +234,3 @@ class Stand:
     def _logs(self) -> str:
         logs = sorted(self.folder.glob("*.log"))
         return "\n".join(f"== {log.name}\n{log.read_text()[-1500:]}" for log in logs)
-

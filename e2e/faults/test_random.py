@@ -92,7 +92,7 @@ def ask(stand: Stand, dice: random.Random, is_over: threading.Event) -> None:
         seconds = {"seconds": dice.uniform(0, 4)} if topic == "faults.load" else {}
         try:
             stand.enqueue(topic, **seconds)
-        except Exception:  # noqa: BLE001, S112  the database is down, and the caller knows it
+        except Exception:  # noqa: BLE001  the database is down, and the caller knows it
             continue
 
 
@@ -111,20 +111,20 @@ def go_through(stand: Stand, faults: Faults, dice: random.Random, seconds: float
         order.unlink(missing_ok=True)
 
 
-def test_nothing_is_lost_and_nothing_doubled_through_random_faults(stand, dice):
+def test_nothing_is_lost_and_nothing_doubled_through_random_faults(stand, dice, tell):
     keepers = [stand.relay(), stand.relay(), *(stand.worker() for _ in range(3))]
     stand.ready(*keepers)
     faults = Faults(stand, dice)
     go_through(stand, faults, dice, SECONDS)
     drained = stand.drain(within=60)
-    report("outbox", stand, faults, drained)
+    tell(summary("outbox", stand, faults, drained))
     stand.check()
     if SECONDS >= 90:
         assert faults.counts.total() >= 30
 
 
 @pytest.mark.parametrize("is_hurt", [False, True])
-def test_a_build_that_marks_jobs_done_when_published_does_not_survive(stand, dice, is_hurt):
+def test_a_build_that_marks_jobs_done_when_published_does_not_survive(stand, dice, tell, is_hurt):
     """The negative control: without faults it works, so it is the faults that it fails at."""
     keepers = [
         stand.relay("e2e.faults.run_control_relay"),
@@ -138,20 +138,20 @@ def test_a_build_that_marks_jobs_done_when_published_does_not_survive(stand, dic
             stand.enqueue("faults.pay", 20)
             faults.broker_flushed()
         time.sleep(10)
-        report("control", stand, faults, 10)
+        tell(summary("negative control", stand, faults, 10))
         assert stand.judge() > (0, 0)
     else:
         stand.enqueue("faults.pay", 40)
         stand.until(lambda: stand.judge() == (0, 0), within=20)
 
 
-def report(build: str, stand: Stand, faults: Faults, drained: float) -> None:
-    """Print the summary."""
+def summary(build: str, stand: Stand, faults: Faults, drained: float) -> str:
+    """Return what was done and what came of it."""
     lost, doubled = stand.judge()
     repeated = sum(count - 1 for count in stand.calls().values())
     ((attempts, publishes),) = stand.rows("select sum(attempts), sum(publishes) from outbox")
-    print(
-        f"\n{build}: {faults.counts.total()} faults, {len(stand.acknowledged)} jobs acknowledged,"
+    return (
+        f"{build}: {faults.counts.total()} faults, {len(stand.acknowledged)} jobs acknowledged,"
         f" {lost} lost, {doubled} doubled; {repeated} calls repeated under the same key,"
         f" {attempts} attempts, {publishes} publishes; drained in {drained:.1f} s"
         f"\n  {dict(sorted(faults.counts.items()))}"

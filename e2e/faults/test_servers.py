@@ -1,4 +1,4 @@
-"""F4, F6 to F9: brokers and databases that are emptied, hang, go dark, die and repeat themselves."""
+"""F4, F6 to F9: brokers and databases that are emptied, hang, go dark, die, repeat themselves."""
 
 import signal
 import time
@@ -12,18 +12,18 @@ from worker.broker import Broker, Message
 from worker.settings import RELAY_TRANSPORT
 
 
-def test_f4_an_emptied_broker_loses_nothing(stand):
+def test_f4_an_emptied_broker_loses_nothing(stand, tell):
     relay = stand.relay()
     stand.ready(relay)
     stand.enqueue("faults.write", 300)
     stand.until(lambda: stand.broker.client.llen("default") >= 100, within=10)
     stand.broker.flush()
     stand.worker(concurrency=4)
-    print(f"F4: drained in {stand.drain(within=60):.1f} s")
+    tell(f"F4: drained in {stand.drain(within=60):.1f} s")
     stand.check()
 
 
-def test_f6_a_broker_that_hangs_or_goes_dark_is_left_and_found_again(stand):
+def test_f6_a_broker_that_hangs_or_goes_dark_is_left_and_found_again(stand, tell):
     proxy = Proxy(stand.broker.port)
     relay = stand.relay()
     worker = stand.worker(REDIS_URL=proxy.url)
@@ -33,16 +33,16 @@ def test_f6_a_broker_that_hangs_or_goes_dark_is_left_and_found_again(stand):
     stand.enqueue("faults.pay", 20)
     time.sleep(4)
     stand.broker.resume()
-    print(f"F6: after a pause drained in {stand.drain(within=60):.1f} s")
+    tell(f"F6: after a pause drained in {stand.drain(within=60):.1f} s")
     proxy.go_dark()
     stand.enqueue("faults.pay", 20)
-    print(f"F6: in the dark drained in {stand.drain(within=30):.1f} s")
+    tell(f"F6: in the dark drained in {stand.drain(within=30):.1f} s")
     stand.check()
     assert worker.process.pid == pid
     proxy.close()
 
 
-def test_f7_a_broker_that_dies_four_times_leaves_the_worker_as_it_was(stand):
+def test_f7_a_broker_that_dies_four_times_leaves_the_worker_as_it_was(stand, tell):
     relay, worker = stand.relay(), stand.worker()
     stand.ready(relay, worker)
     pid = worker.process.pid
@@ -53,13 +53,13 @@ def test_f7_a_broker_that_dies_four_times_leaves_the_worker_as_it_was(stand):
         time.sleep(1)
         stand.broker.start()
         time.sleep(1)
-    print(f"F7: drained in {stand.drain(within=60):.1f} s")
+    tell(f"F7: drained in {stand.drain(within=60):.1f} s")
     stand.check()
     assert (worker.process.pid, worker.starts, relay.starts) == (pid, 1, 1), stand._logs()
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGQUIT])
-def test_f8_a_database_that_dies_loses_nothing_that_was_acknowledged(stand, how):
+def test_f8_a_database_that_dies_loses_nothing_that_was_acknowledged(stand, tell, how):
     relay, worker = stand.relay(), stand.worker()
     stand.ready(relay, worker)
     pids = relay.process.pid, worker.process.pid
@@ -69,12 +69,12 @@ def test_f8_a_database_that_dies_loses_nothing_that_was_acknowledged(stand, how)
     time.sleep(1)
     stand.database.start()
     stand.enqueue("faults.write", 20)
-    print(f"F8 {how.name}: drained in {stand.drain(within=60):.1f} s")
+    tell(f"F8 {how.name}: drained in {stand.drain(within=60):.1f} s")
     stand.check()
     assert (relay.process.pid, worker.process.pid) == pids
 
 
-def test_f9_messages_delivered_three_times_and_out_of_order_have_one_effect_each(stand, dice):
+def test_f9_messages_delivered_three_times_and_out_of_order_have_one_effect_each(stand, tell, dice):
     stand.enqueue("faults.write", 60)
     stand.enqueue("faults.pay", 60)
     rows = stand.rows("select id, topic, queue from outbox")
@@ -84,6 +84,6 @@ def test_f9_messages_delivered_three_times_and_out_of_order_have_one_effect_each
     broker.publish(messages)
     broker.close()
     stand.worker(concurrency=8)
-    print(f"F9: drained in {stand.drain(within=60):.1f} s")
+    tell(f"F9: drained in {stand.drain(within=60):.1f} s")
     stand.check()
     assert set(stand.calls().values()) <= {1, 2}  # Twice where a slow machine outran a lease.

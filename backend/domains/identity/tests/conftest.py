@@ -54,21 +54,28 @@ def bearer():
     return lambda token: {"Authorization": f"Bearer {token}"}
 
 
+class Visitor:
+    """Somebody with a browser who is not signed in."""
+
+    def __init__(self, client, submit):
+        self.client, self._submit = client, submit
+
+    def get(self, page):
+        return self.client.get(page)
+
+    def ask(self, email):
+        """Ask for a link to choose another password."""
+        return self._submit(self.client, "/password-reset", email=email)
+
+    def choose(self, page, password="a new password", again=None):
+        """Choose a password on the page that a link leads to."""
+        return self._submit(self.client, page, password=password, again=again or password)
+
+    def can_sign_in(self, email, password="a new password"):
+        body = {"email": email, "password": password}
+        return self.client.post("/api/auth/login", json=body).status_code == 200
+
+
 @pytest.fixture
-def link():
-    """The address of the page that an e-mail leads to, without the host."""
-
-    def find(message):
-        return re.search(r"https?://[^/\s]+(/\S+/\S+)", message.get_content()).group(1)
-
-    return find
-
-
-@pytest.fixture
-def choose(submit):
-    """Choose a password on the page that a link leads to."""
-
-    def send(client, page, password="a new password", again=None):
-        return submit(client, page, password=password, again=password if again is None else again)
-
-    return send
+def visitor(client, submit):
+    return Visitor(client, submit)

@@ -11,14 +11,7 @@ from backend.core.outbox import letters
 from backend.domains.identity import tasks
 from backend.domains.identity.models import Link, RefreshToken, Revocation
 
-ASK = "/password-reset"
 ADA = "ada@quintet.test"
-
-
-@pytest.fixture
-def ask(submit):
-    """Ask for a link on the page, as anybody can."""
-    return lambda client, email=ADA: submit(client, ASK, email=email)
 
 
 def _again():
@@ -27,28 +20,23 @@ def _again():
     return [*outbox.run_due().values()]
 
 
-def _can_sign_in(client, password):
-    body = {"email": ADA, "password": password}
-    return client.post("/api/auth/login", json=body).status_code == 200
-
-
 def test_whoever_forgot_their_password_chooses_another_and_is_signed_out_everywhere(
-    member, signed_in, client, ask, postbox, link, choose
+    member, signed_in, visitor, postbox
 ):
     user = member(email=ADA)
     elsewhere = signed_in(user=user)
-    assert f'href="{ASK}"' in client.get("/login").text
-    assert "is on its way" in ask(client).text
+    assert 'href="/password-reset"' in visitor.get("/login").text
+    assert "is on its way" in visitor.ask(ADA).text
     assert elsewhere.get("/api/auth/me").status_code == 200
     assert [*outbox.run_due().values()] == ["done"]
     (message,) = postbox.messages
     assert (message["To"], "Hello A Person" in message.get_content()) == (ADA, True)
-    assert choose(client, link(message)).location == "/login"
+    assert visitor.choose(postbox.links[0]).location == "/login"
     assert elsewhere.get("/api/auth/me").status_code == 401
     assert elsewhere.get("/admin/").status_code == 302
-    assert not _can_sign_in(client, "correct horse battery")
-    assert _can_sign_in(client, "a new password")
-    assert client.get(link(message)).status_code == 404
+    assert not visitor.can_sign_in(ADA, "correct horse battery")
+    assert visitor.can_sign_in(ADA, "a new password")
+    assert visitor.get(postbox.links[0]).status_code == 404
     actions = db.session.scalars(select(AuditEvent.action).order_by(AuditEvent.sequence)).all()
     assert actions[:3] == [
         "identity.request-password-reset",
@@ -76,15 +64,15 @@ def _plain(page):
 
 
 def test_the_answer_and_its_work_are_the_same_for_known_and_unknown_addresses(
-    real_database, member, client, ask, postbox
+    real_database, member, visitor, postbox
 ):
     member(email=ADA)
     member(email="gone@quintet.test", is_disabled=True)
     addresses = [ADA, "nobody@quintet.test", "gone@quintet.test"]
     answers, work = [], []
     for address in addresses:
-        client.get(ASK)
-        work.append(_statements(lambda address=address: answers.append(ask(client, address))))
+        visitor.get("/password-reset")
+        work.append(_statements(lambda address=address: answers.append(visitor.ask(address))))
     assert len({_plain(answer.text) for answer in answers}) == 1
     assert {answer.status_code for answer in answers} == {200}
     assert work[0] == work[1] == work[2]
@@ -94,25 +82,23 @@ def test_the_answer_and_its_work_are_the_same_for_known_and_unknown_addresses(
 
 
 @pytest.mark.parametrize("address", ["nothing", "", "a@b\r\nBcc: c@d.test", "x" * 5000])
-def test_what_is_no_address_gets_the_same_answer_and_no_e_mail(address, client, ask, postbox):
-    assert "is on its way" in ask(client, address).text
+def test_what_is_no_address_gets_the_same_answer_and_no_e_mail(address, visitor, postbox):
+    assert "is on its way" in visitor.ask(address).text
     assert [*outbox.run_due().values()] == ["done"]
     assert postbox.messages == []
 
 
-def test_somebody_who_was_invited_but_has_no_password_may_ask_too(
-    person, client, ask, postbox, link, choose
-):
+def test_somebody_who_was_invited_but_has_no_password_may_ask_too(person, visitor, postbox):
     person(email=ADA)
-    ask(client)
+    visitor.ask(ADA)
     outbox.run_due()
-    choose(client, link(postbox.messages[0]))
-    assert _can_sign_in(client, "a new password")
+    visitor.choose(postbox.links[0])
+    assert visitor.can_sign_in(ADA, "a new password")
 
 
-def test_nobody_s_letter_box_is_filled_by_asking_often(member, client, ask, postbox):
+def test_nobody_s_letter_box_is_filled_by_asking_often(member, visitor, postbox):
     member(email=ADA)
-    texts = {_plain(ask(client).text) for _ in range(5)}
+    texts = {_plain(visitor.ask(ADA).text) for _ in range(5)}
     assert len(texts) == 1
     while outbox.run_due():
         pass
@@ -120,31 +106,31 @@ def test_nobody_s_letter_box_is_filled_by_asking_often(member, client, ask, post
 
 
 def test_every_link_ends_when_one_is_used_or_staff_reset_the_password(
-    member, client, ask, postbox, link, choose, quintet
+    member, visitor, postbox, quintet
 ):
     member(email=ADA)
-    ask(client)
-    ask(client)
+    visitor.ask(ADA)
+    visitor.ask(ADA)
     outbox.run_due()
-    first, second = map(link, postbox.messages)
-    choose(client, second)
-    assert client.get(first).status_code == 404
-    ask(client)
+    first, second = postbox.links
+    visitor.choose(second)
+    assert visitor.get(first).status_code == 404
+    visitor.ask(ADA)
     outbox.run_due()
-    third = link(postbox.messages[2])
-    assert client.get(third).status_code == 200
+    third = postbox.links[2]
+    assert visitor.get(third).status_code == 200
     quintet("identity", "reset-password", ADA)
-    assert client.get(third).status_code == 404
+    assert visitor.get(third).status_code == 404
 
 
-def test_a_link_holds_for_an_hour_from_when_it_was_asked_for(member, client, ask, postbox, link):
+def test_a_link_holds_for_an_hour_from_when_it_was_asked_for(member, visitor, postbox):
     member(email=ADA)
-    ask(client)
+    visitor.ask(ADA)
     outbox.run_due()
     kept = db.session.scalars(select(Link)).one()
     assert (kept.expires_at - kept.created_at).total_seconds() == 3600
     db.session.execute(text("update identity_link set expires_at = clock_timestamp()"))
-    assert client.get(link(postbox.messages[0])).status_code == 404
+    assert visitor.get(postbox.links[0]).status_code == 404
 
 
 TROUBLES = {
@@ -158,12 +144,10 @@ TROUBLES = {
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_one_e_mail_arrives_once_the_mail_server_is_well_again(
-    trouble, member, client, ask, postbox
-):
+def test_one_e_mail_arrives_once_the_mail_server_is_well_again(trouble, member, visitor, postbox):
     member(email=ADA)
     TROUBLES[trouble](postbox)
-    assert ask(client).status_code == 200
+    assert visitor.ask(ADA).status_code == 200
     assert [*outbox.run_due().values()] == ["failed"]
     assert db.session.scalars(select(Link)).one().sent_at is None
     postbox.recover()
@@ -178,11 +162,11 @@ def test_one_e_mail_arrives_once_the_mail_server_is_well_again(
 
 
 def test_an_address_that_is_refused_for_good_is_a_dead_letter_which_a_replay_sends(
-    member, client, ask, postbox
+    member, visitor, postbox
 ):
     member(email=ADA)
     postbox.answers = {"RCPT": "550 No mailbox ada@quintet.test"}
-    ask(client)
+    visitor.ask(ADA)
     assert [*outbox.run_due().values()] == ["dead"]
     (job,) = letters.dead()
     assert job.topic == "identity.send_password_reset"
@@ -194,10 +178,10 @@ def test_an_address_that_is_refused_for_good_is_a_dead_letter_which_a_replay_sen
     assert len(postbox.messages) == 1
 
 
-def test_a_link_that_expired_before_it_could_be_sent_is_not_sent(member, client, ask, postbox):
+def test_a_link_that_expired_before_it_could_be_sent_is_not_sent(member, visitor, postbox):
     member(email=ADA)
     postbox.answers = {"RCPT": "451 Later"}
-    ask(client)
+    visitor.ask(ADA)
     assert [*outbox.run_due().values()] == ["failed"]
     postbox.recover()
     db.session.execute(text("update identity_link set expires_at = clock_timestamp()"))
@@ -205,9 +189,9 @@ def test_a_link_that_expired_before_it_could_be_sent_is_not_sent(member, client,
     assert postbox.messages == []
 
 
-def test_an_e_mail_that_was_sent_is_not_sent_by_a_second_job(member, client, ask, postbox):
+def test_an_e_mail_that_was_sent_is_not_sent_by_a_second_job(member, visitor, postbox):
     member(email=ADA)
-    ask(client)
+    visitor.ask(ADA)
     outbox.run_due()
     kept = db.session.scalars(select(Link)).one()
     with transaction():
