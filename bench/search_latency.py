@@ -21,7 +21,7 @@ from flask import Flask
 from keeping import durable_server, empty_database, keep
 
 from backend.app import create_app
-from backend.core.database import transaction
+from backend.core.database import db, transaction
 from backend.domains.flows.services import readings
 from backend.domains.flows.services.readings import Query
 from backend.domains.flows.services.terms import Term
@@ -156,6 +156,12 @@ def run(apps: dict[int, Flask]) -> Results:
     return results
 
 
+def hang_up(app: Flask) -> None:
+    """Close an application's connections, so that its database can be dropped."""
+    with app.app_context():
+        db.engine.dispose()
+
+
 def main() -> None:
     """Measure on a server that is thrown away, and keep the figures."""
     logging.disable(logging.INFO)
@@ -164,6 +170,7 @@ def main() -> None:
         for size in SIZES:
             variables = lent.enter_context(empty_database(postgres, f"search_{size}"))
             apps[size] = prepare(variables, size)
+            lent.callback(hang_up, apps[size])
         keep("search_latency", run(apps))
 
 
