@@ -50,16 +50,9 @@ def serve(real_database):
             db.engine.dispose()
 
 
-@pytest.fixture
-def narrow(monkeypatch):
+@pytest.fixture(autouse=True)
+def _narrow(monkeypatch):
     """Make limits small enough to reach."""
-    monkeypatch.setattr(limits, "WRITES", "4 per minute")
-    kinds = {"password": ("3 per minute", "5 per minute"), "mail": ("2 per hour", "9 per hour")}
-    monkeypatch.setattr(limits, "MARKED", kinds)
-
-
-@pytest.fixture
-def narrow_names(monkeypatch):
     kinds = {"password": ("3 per minute", "5 per minute"), "mail": ("2 per hour", "9 per hour")}
     monkeypatch.setattr(limits, "MARKED", kinds)
 
@@ -73,7 +66,7 @@ def statuses(app, count, **options):
     return [sign_in(app, **options).status_code for _ in range(count)]
 
 
-def test_signing_in_is_limited_by_name_with_a_time_to_wait(serve, narrow_names):
+def test_signing_in_is_limited_by_name_with_a_time_to_wait(serve):
     app = serve()
     assert statuses(app, 3) == [401] * 3
     refused = sign_in(app, email=" ADA@quintet.test ")
@@ -83,7 +76,7 @@ def test_signing_in_is_limited_by_name_with_a_time_to_wait(serve, narrow_names):
     assert statuses(app, 2, email="ben@quintet.test") == [401] * 2
 
 
-def test_signing_in_is_limited_by_address_whatever_the_name(serve, narrow_names):
+def test_signing_in_is_limited_by_address_whatever_the_name(serve):
     app = serve()
     names = [f"{number}@quintet.test" for number in range(6)]
     assert [sign_in(app, email=name).status_code for name in names] == [401] * 5 + [429]
@@ -91,7 +84,7 @@ def test_signing_in_is_limited_by_address_whatever_the_name(serve, narrow_names)
     assert sign_in(app, environ_base=elsewhere).status_code == 401
 
 
-def test_the_page_and_the_api_count_together_and_a_person_reads_a_page(serve, narrow_names):
+def test_the_page_and_the_api_count_together_and_a_person_reads_a_page(serve):
     app = serve()
     assert statuses(app, 3) == [401] * 3
     form = {"data": WRONG, "headers": {"Accept": "text/html"}}
@@ -101,30 +94,29 @@ def test_the_page_and_the_api_count_together_and_a_person_reads_a_page(serve, na
     assert app.test_client().get("/login").status_code == 200
 
 
-def test_asking_for_e_mails_is_limited_more_narrowly(serve, narrow_names):
+def test_asking_for_e_mails_is_limited_more_narrowly(serve):
     client = serve().test_client()
     body = {"email": "ada@quintet.test"}
     answers = [client.post("/password-reset", data=body).status_code for _ in range(3)]
     assert answers == [200, 200, 429]
 
 
-def test_writes_are_limited_by_person_and_reads_and_health_are_not(serve, narrow, signed_in):
+def test_writes_are_limited_by_person_and_reads_and_health_are_not(serve, signed_in, monkeypatch):
+    monkeypatch.setattr(limits, "WRITES", "4 per minute")
     app = serve()
-    people = [signed_in(), signed_in()]
-    clients = [app.test_client() for _ in people]
-    for client, other in zip(clients, people, strict=True):
-        client.set_cookie("quintet", other.get_cookie("quintet").value)
-    first, second = clients
-    unknown = "/admin/identity/people"
-    assert [first.post(unknown).status_code for _ in range(5)] == [403] * 5
-    answers = [first.post("/password-reset/x").status_code for _ in range(5)]
-    assert answers == [422, 422, 422, 422, 429] or answers[-1] == 429
-    assert second.post("/password-reset/x").status_code != 429
-    for address in ("/healthz", "/readyz", "/", "/login"):
-        assert {first.get(address).status_code for _ in range(8)} == {200}
+    first, second = app.test_client(), app.test_client()
+    for client in (first, second):
+        client.set_cookie("quintet", signed_in("staff").get_cookie("quintet").value)
+    address = "/admin/identity/people"
+    answers = [first.post(address).status_code for _ in range(5)]
+    assert answers == [422, 422, 422, 422, 429]
+    assert second.post(address).status_code == 422
+    for read in ("/healthz", "/readyz", "/", address):
+        assert {first.get(read).status_code for _ in range(8)} == {200}
+    assert app.test_client().post("/healthz").status_code == 405
 
 
-def test_addresses_of_one_network_of_ipv6_are_one_customers(serve, narrow_names):
+def test_addresses_of_one_network_of_ipv6_are_one_customers(serve):
     app = serve()
     for number in range(5):
         near = {"REMOTE_ADDR": f"2001:db8::{number:x}"}
@@ -135,27 +127,24 @@ def test_addresses_of_one_network_of_ipv6_are_one_customers(serve, narrow_names)
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b'{"email": 7}', b'"x"', b"[" * 100_000, b"\xff", b'{"email": ""}']
+    "body", [b"", b"{", b"[]", b'{"email": 7}', b'"x"', b"\xff", b'{"email": ""}']
 )
-def test_a_body_that_cannot_be_read_is_refused_as_ever_and_counts(serve, narrow_names, body):
+def test_a_body_that_cannot_be_read_is_refused_as_ever_and_counts(serve, body):
     client = serve().test_client()
     sent = {"data": body, "content_type": "application/json"}
-    try:
-        answers = [client.post("/api/auth/login", **sent).status_code for _ in range(6)]
-    except RecursionError:
-        return
+    answers = [client.post("/api/auth/login", **sent).status_code for _ in range(6)]
     assert answers[-1] == 429
     assert set(answers[:5]) <= {400, 422}
 
 
-def test_two_processes_count_together_in_valkey(serve, narrow_names, server):
+def test_two_processes_count_together_in_valkey(serve, server):
     one, two = (serve(limits_url=server.url) for _ in range(2))
     assert statuses(one, 2) == [401] * 2
     assert statuses(two, 2) == [401, 429]
     assert statuses(one, 1) == [429]
 
 
-def test_valkey_holds_nobody_s_address(serve, narrow_names, server):
+def test_valkey_holds_nobody_s_address(serve, server):
     sign_in(serve(limits_url=server.url))
     with valkey.from_url(server.url.replace("redis", "valkey")) as client:
         keys = b" ".join(client.keys("*"))
@@ -172,9 +161,7 @@ def _timed(app):
 
 
 @pytest.mark.parametrize("trouble", ["stopped", "paused"])
-def test_without_valkey_the_answer_is_quick_and_the_limit_holds_in_memory(
-    serve, narrow_names, server, trouble
-):
+def test_without_valkey_the_answer_is_quick_and_the_limit_holds_in_memory(serve, server, trouble):
     app = serve(limits_url=server.url)
     assert _timed(app) == 401
     if trouble == "stopped":
@@ -184,7 +171,7 @@ def test_without_valkey_the_answer_is_quick_and_the_limit_holds_in_memory(
     assert [_timed(app) for _ in range(5)] == [401, 401, 401, 429, 429]
 
 
-def test_a_process_that_starts_without_valkey_serves(serve, narrow_names):
+def test_a_process_that_starts_without_valkey_serves(serve):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         app = serve(limits_url=f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
         assert [_timed(app) for _ in range(4)] == [401, 401, 401, 429]
@@ -192,36 +179,29 @@ def test_a_process_that_starts_without_valkey_serves(serve, narrow_names):
     assert [_timed(app) for _ in range(4)] == [401, 401, 401, 429]
 
 
-def test_counting_together_goes_on_when_valkey_is_back(serve, narrow_names, server):
+def test_counting_together_goes_on_when_valkey_is_back(serve, server):
     one, two = (serve(limits_url=server.url) for _ in range(2))
     assert statuses(one, 1) == [401]
     os.kill(server.process().pid, signal.SIGSTOP)
     assert statuses(one, 1) == [401]
     os.kill(server.process().pid, signal.SIGCONT)
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        sign_in(one, email=f"{time.monotonic()}@quintet.test", environ_base=_anywhere())
-        if not _limiter(one)._storage_dead:
-            break
-        time.sleep(0.2)
+    _await_recovery(one)
     assert statuses(one, 2) == [401] * 2
     assert statuses(two, 1) == [429]
 
 
-def _limiter(app):
+def _await_recovery(app):
+    """Send requests from elsewhere, each of which may find out that Valkey is back."""
     (limiter,) = app.extensions["limiter"]
-    return limiter
+    for number in range(100):
+        sign_in(app, environ_base={"REMOTE_ADDR": f"198.51.100.{number}"})
+        if not limiter._storage_dead:
+            return
+        time.sleep(0.2)
 
 
-def _anywhere(counter=iter(range(250))):
-    return {"REMOTE_ADDR": f"198.51.100.{next(counter)}"}
-
-
-def test_valkey_is_all_that_the_web_process_connects_to(
-    serve, narrow_names, server, signed_in, monkeypatch
-):
+def test_valkey_is_all_that_the_web_process_connects_to(serve, server):
     """A broker that is set by mistake is never called, and the limits' connections are few."""
-    calls = []
     with socket.create_server(("127.0.0.1", 0)) as broker:
         broker.settimeout(0.1)
         url = f"redis://127.0.0.1:{broker.getsockname()[1]}/0"
@@ -233,8 +213,7 @@ def test_valkey_is_all_that_the_web_process_connects_to(
             thread.join()
         app.test_client().post("/password-reset", data={"email": "ada@quintet.test"})
         with pytest.raises(TimeoutError):
-            calls.append(broker.accept())
-    assert calls == []
+            broker.accept()
     with valkey.from_url(server.url.replace("redis", "valkey")) as client:
-        names = [each for each in client.client_list() if each["lib-name"] == "valkey-py"]
-    assert 2 <= len(names) <= 1 + len(threads) + 1
+        others = [each for each in client.client_list() if each["cmd"] != "client|list"]
+    assert 1 <= len(others) <= len(threads)
