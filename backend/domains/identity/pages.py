@@ -64,7 +64,8 @@ def show_invitation(token: str) -> Page:
 @limits.limited("password")
 def accept_invitation(token: str) -> Page | Response:
     """Set the person's first password."""
-    if errors := _choice_errors():
+    errors = _choice_errors()
+    if errors or not links.find(purpose=links.INVITATION, token=token):
         return _show_choice(links.INVITATION, token, errors)
     invitations.accept(token=token, password=request.form["password"])
     return _to_login()
@@ -94,7 +95,8 @@ def show_new_password(token: str) -> Page:
 @limits.limited("password")
 def reset_password(token: str) -> Page | Response:
     """Set another password, and sign the person out everywhere."""
-    if errors := _choice_errors():
+    errors = _choice_errors()
+    if errors or not links.find(purpose=links.PASSWORD_RESET, token=token):
         return _show_choice(links.PASSWORD_RESET, token, errors)
     resets.reset(token=token, password=request.form["password"])
     return _to_login()
@@ -103,7 +105,7 @@ def reset_password(token: str) -> Page | Response:
 def _show_choice(purpose: str, token: str, errors: dict[str, list[str]] | None = None) -> Page:
     found = links.find(purpose=purpose, token=token)
     if found is None:
-        raise links.LinkSpent
+        return render_template("identity/dead_link.html"), 404
     page = render_template(
         "identity/choose_password.html",
         person=found[1],

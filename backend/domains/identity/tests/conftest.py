@@ -67,9 +67,10 @@ class Visitor:
         """Ask for a link to choose another password."""
         return self._submit(self.client, "/password-reset", email=email)
 
-    def choose(self, page, password="a new password", again=None):
+    def choose(self, page, password="a new password", again=None, action=None):
         """Choose a password on the page that a link leads to."""
-        return self._submit(self.client, page, password=password, again=again or password)
+        fields = {"password": password, "again": again or password}
+        return self._submit(self.client, page, action, **fields)
 
     def can_sign_in(self, email, password="a new password"):
         body = {"email": email, "password": password}

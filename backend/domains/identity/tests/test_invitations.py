@@ -52,12 +52,15 @@ def test_an_invited_person_chooses_a_password_and_signs_in(invited, visitor, pos
     ]
 
 
-def test_a_link_works_once(invited, visitor):
+def test_a_link_works_once_and_then_leads_to_another(invited, visitor):
     visitor.choose(invited)
-    for answer in (visitor.get(invited), visitor.get(f"{invited}x")):
+    for page in (invited, f"{invited}x"):
+        answer = visitor.get(page)
         assert answer.status_code == 404
-        assert "/problems/link-spent" in answer.text
-    assert "Ask for another one" in visitor.get("/problems/link-spent").text
+        assert 'href="/password-reset"' in answer.text
+    late = visitor.choose("/password-reset", "a third password", action=invited)
+    assert late.status_code == 404
+    assert visitor.can_sign_in(GRACE)
 
 
 def test_of_two_who_use_a_link_at_once_one_succeeds(real_database, invited, submit):
