@@ -27,7 +27,8 @@ def show_message(message_id: UUID) -> str:
     message = mail.find(str(message_id))
     if message is None:
         raise MessageNotFound(f"There is no e-mail {message_id}.")
-    return render_template("mail/message.html", message=message, text=message.get_content())
+    paragraphs = message.get_content().replace("\r\n", "\n").strip().split("\n\n")
+    return render_template("mail/message.html", message=message, paragraphs=paragraphs)
 
 
 def _id(header: str) -> str:

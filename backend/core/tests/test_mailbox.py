@@ -27,7 +27,7 @@ def test_staff_read_the_e_mails_that_were_kept_and_follow_their_links(staff):
     assert "ada@quintet.test" in page
     shown = staff.get(f"/admin/mail/{message_id}").text
     assert 'href="http://127.0.0.1:8000/x/abc"' in shown
-    assert "&lt;b&gt;" in shown
+    assert "<p>&lt;b&gt;</p>" in shown
 
 
 def test_an_e_mail_that_is_not_there_is_not_found(staff):

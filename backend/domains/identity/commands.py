@@ -46,7 +46,8 @@ def create_command(email: str, name: str | None, roles: tuple[str, ...], *, is_s
 def invite_command(email: str, name: str | None, roles: tuple[str, ...]) -> None:
     """Create an account whose person chooses the password by a link in an e-mail.
 
-    To somebody who was invited and has not chosen one yet, another link is sent.
+    To somebody who was invited and has not chosen one yet, another link is sent; their name and
+    roles stay as they are.
     """
     known = people.find(email=email)
     if known:
