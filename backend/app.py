@@ -15,8 +15,13 @@ from backend.core import (
     demonstration,
     errors,
     health,
+    idempotency,
+    limits,
     logs,
+    mailbox,
+    metrics,
     migrations,
+    outbox,
     pages,
     security,
 )
@@ -36,8 +41,13 @@ EXTENSIONS = (
     security,
     audit,
     auth,
+    limits,
     pages,
     health,
+    metrics,
+    outbox,
+    idempotency,
+    mailbox,
     demonstration,
 )
 
@@ -77,6 +87,7 @@ def _open_doors(app: Flask) -> None:
     api = Api(app)
     for domain in DOMAINS:
         _module(domain, "models")
+        _module(domain, "tasks")
         if routes := _module(domain, "routes"):
             api.register_blueprint(
                 routes.blueprint, url_prefix="/api" + (routes.blueprint.url_prefix or f"/{domain}")
