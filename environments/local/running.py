@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 
-from environments.local import places, processes, servers
+from environments.local import places, processes, servers, valkey
 from environments.local.places import LocalProblem
+from environments.local.programs import all_programs
 from environments.local.sharing import Shared, State, Taken
 from environments.local.supervision import Program, Supervisor
 
 PATIENCE = 60
-THREADS = 8
 
 
 class CannotRun(LocalProblem):
@@ -100,6 +100,8 @@ class Run:
         if self.postgres:
             self.postgres.start()
             say(f"{self.postgres.programs}, data in {self.postgres.data}")
+        if "REDIS_URL" not in os.environ:
+            say(f"Valkey by {valkey.choose()}")
         servers.migrate_if_behind(self._variables())
         logins = self._demonstrated()
         if self.postgres:
@@ -123,15 +125,8 @@ class Run:
         return own | given
 
     def _programs(self) -> list[Program]:
-        """Return what runs, in the order in which it is started."""
-        serve = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}"]
-        serve += ["--worker-class", "gthread", "--threads", str(THREADS), "--no-control-socket"]
-        serve += ["--graceful-timeout", "5"]
-        serve += ["--logger-class", "backend.core.serving.GunicornLogger"]
-        programs = [Program(name="api", command=[*serve, "backend.app:create_app()"])]
-        if self.postgres:
-            programs.insert(0, self.postgres.program())
-        return programs
+        folder = self.shared.folder
+        return all_programs(postgres=self.postgres, folder=folder, port=self.port)
 
     def _await_first_answer(self) -> None:
         deadline = time.monotonic() + PATIENCE

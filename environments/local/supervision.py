@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -45,6 +45,7 @@ redirect_stderr = true
 stdout_logfile = {log}
 stdout_logfile_maxbytes = 5MB
 stdout_logfile_backups = 1
+{environment}
 {user}
 """
 
@@ -58,6 +59,8 @@ class Program:
     directory: Path = places.CHECKOUT
     stop_signal: str = "TERM"
     user: str | None = None
+    # What it alone knows, beside what all of them do.
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 class Supervisor:
@@ -96,6 +99,7 @@ class Supervisor:
                 priority=priority,
                 stop_signal=each.stop_signal,
                 log=_text(self.log(each.name)),
+                environment=_environment(each.variables),
                 user=f"user = {each.user}" if each.user else "",
             )
         return whole
@@ -148,6 +152,11 @@ def _is_postgres(process: psutil.Process) -> bool:
         return process.name() == "postgres"
     except psutil.Error:
         return False
+
+
+def _environment(variables: Mapping[str, str]) -> str:
+    pairs = ",".join(f'{name}="{_text(value)}"' for name, value in variables.items())
+    return f"environment = {pairs}" if pairs else ""
 
 
 def _text(value: object) -> str:

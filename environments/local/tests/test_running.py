@@ -182,7 +182,16 @@ def test_a_reset_leaves_no_data(checkout):
 def test_a_database_that_a_person_named_is_neither_started_nor_stopped(folder, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://somebody@elsewhere/theirs")
     run = Run(Shared(Postgres(folder)), 8000)
-    assert [each.name for each in run._programs()] == ["api"]
+    assert [each.name for each in run._programs()] == ["valkey", "api", "relay", "worker"]
+
+
+def test_the_api_is_never_told_of_the_broker(folder, monkeypatch):
+    monkeypatch.setenv("REDIS_URL", "redis://elsewhere:6379/0")
+    run = Run(Shared(Postgres(folder)), 8000)
+    run.postgres = None
+    told = {each.name: each.variables.get("REDIS_URL") for each in run._programs()}
+    given = "redis://elsewhere:6379/0"
+    assert told == {"api": "", "relay": given, "worker": given}
     assert run._variables()["DATABASE_URL"] == "postgresql://somebody@elsewhere/theirs"
 
 

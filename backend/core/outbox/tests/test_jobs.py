@@ -29,7 +29,8 @@ def test_a_job_and_the_change_that_wants_it_are_committed_together_or_not_at_all
             asked.append(enqueue("test.note"))
             raise ZeroDivisionError
 
-    pytest.raises(ZeroDivisionError, ask_and_fail)
+    with pytest.raises(ZeroDivisionError):
+        ask_and_fail()
     kept = jobs.ask("test.note", claim_id="7")
     assert jobs.find(asked[0]) is None
     assert jobs.find(kept).payload == {"claim_id": "7"}
