@@ -183,6 +183,7 @@ def test_a_database_that_a_person_named_is_neither_started_nor_stopped(folder, m
     monkeypatch.setenv("DATABASE_URL", "postgresql://somebody@elsewhere/theirs")
     run = Run(Shared(Postgres(folder)), 8000)
     assert [each.name for each in run._programs()] == ["valkey", "api", "relay", "worker"]
+    assert run._variables()["DATABASE_URL"] == "postgresql://somebody@elsewhere/theirs"
 
 
 def test_the_api_is_never_told_of_the_broker(folder, monkeypatch):
@@ -192,7 +193,6 @@ def test_the_api_is_never_told_of_the_broker(folder, monkeypatch):
     told = {each.name: each.variables.get("REDIS_URL") for each in run._programs()}
     given = "redis://elsewhere:6379/0"
     assert told == {"api": "", "relay": given, "worker": given}
-    assert run._variables()["DATABASE_URL"] == "postgresql://somebody@elsewhere/theirs"
 
 
 def test_whatever_a_killed_run_left_is_ended(folder):
