@@ -10,7 +10,6 @@ from environments.local.postgres import Postgres
 from environments.local.supervision import Program
 from environments.local.valkey import Valkey
 
-THREADS = 8
 CHILDREN = 2
 
 
@@ -44,11 +43,8 @@ def _prepared_valkey(folder: Path) -> Valkey:
 
 
 def _api(port: int, variables: Mapping[str, str]) -> Program:
-    serve = [*_module("gunicorn"), "--bind", f"127.0.0.1:{port}"]
-    serve += ["--worker-class", "gthread", "--threads", str(THREADS), "--no-control-socket"]
-    serve += ["--graceful-timeout", "5"]
-    serve += ["--logger-class", "backend.core.serving.GunicornLogger"]
-    command = [*serve, "backend.app:create_app()"]
+    command = [*_module("gunicorn"), "--config", "python:backend.core.serving"]
+    command += ["--bind", f"127.0.0.1:{port}", "--graceful-timeout", "5"]
     return Program(name="api", command=command, variables=_watched(variables))
 
 
