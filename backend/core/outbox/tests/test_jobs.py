@@ -29,7 +29,8 @@ def test_a_job_and_the_change_that_wants_it_are_committed_together_or_not_at_all
             asked.append(enqueue("test.note"))
             raise ZeroDivisionError
 
-    pytest.raises(ZeroDivisionError, ask_and_fail)
+    with pytest.raises(ZeroDivisionError):
+        ask_and_fail()
     kept = jobs.ask("test.note", claim_id="7")
     assert jobs.find(asked[0]) is None
     assert jobs.find(kept).payload == {"claim_id": "7"}
@@ -125,6 +126,21 @@ def test_a_live_lease_keeps_others_away_and_a_past_one_does_not(real_database, j
     assert outbox.run(job) == "skipped"
     jobs.change(job, lease_until=-1)
     assert outbox.run(job) == "done"
+
+
+def test_a_job_whose_process_died_is_due_when_its_lease_is_over(real_database, jobs):
+    def work(**_):
+        raise SystemExit
+
+    jobs.add("test.work", work, lease=timedelta(seconds=30), time_limit=timedelta(seconds=20))
+    job = jobs.ask("test.work")
+    with pytest.raises(SystemExit):
+        outbox.run(job)
+    row = jobs.find(job)
+    assert row.done_at is None
+    assert row.publishes == 0
+    assert abs(row.next_at - row.lease_until) < timedelta(seconds=0.1)
+    assert timedelta(seconds=29) < row.lease_until - row.created_at < timedelta(seconds=31)
 
 
 def test_a_topic_that_this_version_does_not_know_stays_undone(real_database, jobs):
