@@ -1,0 +1,163 @@
+"""Files that are accepted first and imported by a job: uploads, and what folders and servers bring.
+
+The receipt, the place of its bytes and the job are committed together. The job may be done twice or
+be cut off anywhere: the receipt's lock and its status let each file be imported once.
+"""
+
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+from sqlalchemy import update
+
+from backend.core import database
+from backend.core.database import db
+from backend.core.outbox import enqueue
+from backend.domains.flows import d0010
+from backend.domains.flows.models import UNFINISHED, FlowFile, FlowWaiting
+from backend.domains.flows.services import imports, loading, messages, places, receipts
+from backend.domains.flows.services.receipts import Delivery
+
+TOPIC = "flows.import_file"
+TRIES = 3
+_SHOWN_EVERY = 1.0  # Seconds between two steps of the progress that people see.
+
+
+class NotImported(Exception):
+    """The import failed, and is tried again."""
+
+
+def add(
+    delivery: Delivery, options: d0010.Options, *, size: int, place: str, location: str = ""
+) -> tuple[FlowFile, FlowWaiting]:
+    """Write a receipt for bytes that wait, and ask for their import, in this transaction."""
+    file = receipts.draft(delivery, options)
+    file.status, file.size_bytes = "waiting", size
+    db.session.add(file)
+    db.session.flush()
+    return file, ask(file, place=place, location=location)
+
+
+def ask(
+    file: FlowFile, *, place: str, location: str, is_released: bool = False
+) -> FlowWaiting:
+    """Ask for the import of a receipt whose bytes are there."""
+    file.status = "waiting"
+    row = FlowWaiting(file_id=file.id, place=place, location=location, is_released=is_released)
+    db.session.add(row)
+    enqueue(TOPIC, file_id=file.id)
+    return row
+
+
+def find(file_id: int) -> FlowWaiting | None:
+    """Return where a file's bytes wait, and how far their import is."""
+    return db.session.get(FlowWaiting, file_id)
+
+
+def import_one(file_id: int) -> None:
+    """Import the file and put its bytes where they belong; nothing is done where that is done.
+
+    It opens transactions of its own, as an import does.
+
+    :raises NotImported: when it failed, and is to be tried again
+    :raises InOtherHands: when another process is at it
+    """
+    if _is_to_do(file_id):
+        _try(file_id)
+    with database.transaction():
+        if waiting := find(file_id):
+            file = db.session.get_one(FlowFile, file_id)
+            if places.put_away(waiting, file):
+                db.session.delete(waiting)
+
+
+def _is_to_do(file_id: int) -> bool:
+    with database.transaction():
+        file = db.session.get(FlowFile, file_id, populate_existing=True)
+        if file is None or find(file_id) is None or file.status not in UNFINISHED:
+            return False
+        receipts.hold(file_id)
+        return True
+
+
+def _try(file_id: int) -> None:
+    """Try once; a try counts before it begins, so that one which kills the process counts too."""
+    with database.transaction():
+        counted = update(FlowWaiting).where(FlowWaiting.file_id == file_id)
+        counted = counted.values(tries=FlowWaiting.tries + 1).returning(FlowWaiting.tries)
+        tries = db.session.scalars(counted).one()
+    if tries > TRIES:
+        _give_up(file_id)
+        return
+    with database.transaction():
+        waiting, file = db.session.get_one(FlowWaiting, file_id), receipts.find(file_id)
+        delivery = _delivery(file, waiting)
+        options = d0010.Options(**file.options)
+    try:
+        stream = places.opened(waiting)
+    except FileNotFoundError:
+        _give_up(file_id, messages.GONE)
+        return
+    with stream:
+        _import(stream, delivery, options, tries)
+
+
+def _import(stream: BinaryIO, delivery: Delivery, options: d0010.Options, tries: int) -> None:
+    progress = _progress(delivery.receipt_id or 0)
+    try:
+        outcome = imports.import_file(
+            stream, delivery=delivery, options=options, progress=progress
+        )
+    except receipts.NotWaiting:
+        return
+    if outcome.status != "failed":
+        return
+    if tries < TRIES:
+        raise NotImported(outcome.message)
+    _give_up(delivery.receipt_id or 0, outcome.message)
+
+
+def _delivery(file: FlowFile, waiting: FlowWaiting) -> Delivery:
+    return Delivery(
+        name=file.name,
+        channel=file.channel,
+        actor=file.actor,
+        actor_id=file.actor_id,
+        source=file.source,
+        receipt_id=file.id,
+        is_released=waiting.is_released,
+    )
+
+
+def _give_up(file_id: int, message: str = messages.INTERRUPTED) -> None:
+    with database.transaction():
+        receipts.hold(file_id)
+        file = receipts.find(file_id)
+        if file.status not in UNFINISHED:
+            return
+        file.status, file.message = "failed", f"{message} ({messages.many(TRIES, 'try')})"
+        file.finished_at = datetime.now(UTC)
+        receipts.quarantine_if_needed(file)
+
+
+def _progress(file_id: int) -> loading.Progress:
+    shown_at = 0.0
+
+    def show(done: int, total: int) -> None:
+        nonlocal shown_at
+        if time.monotonic() - shown_at < _SHOWN_EVERY:
+            return
+        shown_at = time.monotonic()
+        row = update(FlowWaiting).where(FlowWaiting.file_id == file_id)
+        with database.apart() as session:
+            session.execute(row.values(records_done=done, records_total=total))
+
+    return show
+
+
+def options_of(file: FlowFile, **changes: bool) -> d0010.Options:
+    """Return the options under which a file came, with some of them changed, as of today."""
+    known = {name: file.options.get(name, usual) for name, usual in asdict(d0010.Options()).items()}
+    chosen = {name: known[name] for name in ("strict", "lenient_footer", "allow_test")}
+    return imports.rules(**(chosen | changes))
