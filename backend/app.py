@@ -1,5 +1,6 @@
 """Build the web application: settings, the core, then the doors of every domain."""
 
+import os
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -51,7 +52,7 @@ EXTENSIONS = (
 )
 
 
-def create_app(**overrides: Any) -> Flask:
+def create_app(**overrides: object) -> Flask:
     """Return the application, set up from the environment and any overrides.
 
     Names in lower case override fields of the settings, names in upper case Flask's configuration.
@@ -60,7 +61,7 @@ def create_app(**overrides: Any) -> Flask:
     """
     app = Flask(__name__, static_folder=None, template_folder="core/templates")
     settings = {name: value for name, value in overrides.items() if name.islower()}
-    app.extensions["settings"] = Settings.from_environment(**settings)
+    app.extensions["settings"] = Settings.from_environment(os.environ, **settings)
     app.config.update(
         API_TITLE="Quintet",
         API_VERSION="1",
@@ -104,6 +105,6 @@ def _register(app: Flask, blueprint: Blueprint, prefix: str) -> None:
     app.register_blueprint(blueprint, url_prefix=prefix if own is None else own)
 
 
-def _module(domain: str, name: str) -> Any:
+def _module(domain: str, name: str) -> Any:  # noqa: ANN401  each kind of module has its own names
     path = f"backend.domains.{domain}.{name}"
     return import_module(path) if find_spec(path) else None

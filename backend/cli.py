@@ -1,7 +1,6 @@
 """The command `quintet`: Flask's command line over the application."""
 
 import os
-import sys
 
 from flask.cli import FlaskGroup
 
@@ -27,4 +26,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,4 +1,4 @@
-"""The settings of every process, read from the environment once and checked before anything starts."""
+"""The settings of every process, read from the environment once and checked before it starts."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -18,7 +18,9 @@ class InvalidSettings(Exception):
     """A setting is missing, malformed, or unsafe outside a person's own machine."""
 
 
-def setting(variable: str, meaning: str, default: Any = MISSING, read: Any = str) -> Any:
+def setting(
+    variable: str, meaning: str, default: object = MISSING, read: Callable[[str], object] = str
+) -> Any:  # noqa: ANN401  a field stands for a value of whatever type it is annotated with
     """Describe a field by its environment variable, its meaning, its default and how it is read."""
     return field(
         default=default,
@@ -133,7 +135,7 @@ class Settings:
 
     @classmethod
     def from_environment(
-        cls, environ: Mapping[str, str] = os.environ, **overrides: Any
+        cls, environ: Mapping[str, str] = os.environ, **overrides: object
     ) -> "Settings":
         """Return the settings of this process; `overrides` win over the environment.
 
@@ -153,7 +155,7 @@ class Settings:
                 problems.append(f"{variable} is missing: {each.metadata['meaning']}")
         if problems:
             raise InvalidSettings("; ".join(problems))
-        settings = cls(**values)
+        settings = cls(**values)  # type: ignore[arg-type]  # each was read as its field says
         settings.check()
         return settings
 
