@@ -41,6 +41,11 @@ def anybody(**statuses):
 
 ROWS = {
     "console.show_console": staff(),
+    "flows.create_files": staff(POST=422),
+    "flows.list_files": staff(),
+    "flows.list_findings": staff(GET=404),
+    "flows.list_readings": staff(GET=400),
+    "flows.show_file": staff(GET=404),
     "flows_console.export_readings": staff(),
     "flows_console.show_file": staff(GET=404),
     "flows_console.show_file_readings": staff(GET=404),

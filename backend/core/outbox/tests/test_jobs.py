@@ -266,6 +266,7 @@ def test_the_ids_of_a_request_reach_the_log_of_its_job_and_of_the_jobs_that_foll
 
     jobs.add("test.work", work)
     jobs.add("test.follow", lambda **_: None)
+    structlog.contextvars.clear_contextvars()
     parent = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
     with (
         real_database.test_request_context(headers={"traceparent": parent}),

@@ -55,6 +55,13 @@ def rules(
     )
 
 
+def is_flow_file(stream: BinaryIO) -> bool:
+    """Return whether the bytes begin as a flow file's do; the stream stays where it was."""
+    head = stream.read(len(_STARTS[1]))
+    stream.seek(-len(head), 1)
+    return head.startswith(_STARTS)
+
+
 def import_file(
     stream: BinaryIO,
     *,

@@ -55,6 +55,12 @@ def find(file_id: int) -> FlowWaiting | None:
     return db.session.get(FlowWaiting, file_id)
 
 
+def progress(file_id: int) -> dict[str, int] | None:
+    """Return how many records of a waiting file are read, of how many, or None when it has ended."""
+    row = find(file_id)
+    return {"done": row.records_done, "total": row.records_total} if row else None
+
+
 def import_one(file_id: int) -> None:
     """Import the file and put its bytes where they belong; nothing is done where that is done.
 
@@ -136,7 +142,7 @@ def _give_up(file_id: int, message: str = messages.INTERRUPTED) -> None:
         file = receipts.find(file_id)
         if file.status not in UNFINISHED:
             return
-        file.status, file.message = "failed", f"{message} ({messages.many(TRIES, 'try')})"
+        file.status, file.message = "failed", message
         file.finished_at = datetime.now(UTC)
         receipts.quarantine_if_needed(file)
 

@@ -6,7 +6,10 @@ from decimal import Decimal
 from io import BytesIO
 
 import pytest
+from sqlalchemy import create_engine, text
 
+from backend.core import database
+from backend.core.config import current_settings
 from backend.core.database import db
 from backend.domains.flows import d0010
 from backend.domains.flows.d0010 import serial_key as key
@@ -157,3 +160,19 @@ def _rows(batches, name, columns):
 def judge():
     """Read text or bytes without storing anything: `judge(example, lenient_footer=True)`."""
     return Judged
+
+
+@pytest.fixture
+def broken_table(real_database):
+    """A table that refuses the example's rows, until the owner mends it: `broken_table()`."""
+    engine = create_engine(database.driver_url(current_settings().database_owner_url))
+    with engine.begin() as connection:
+        check = "alter table flow_reading add constraint fault check (line_number < 4)"
+        connection.execute(text(check))
+
+    def mend():
+        with engine.begin() as connection:
+            connection.execute(text("alter table flow_reading drop constraint fault"))
+
+    yield mend
+    engine.dispose()
