@@ -5,7 +5,15 @@ from datetime import date, datetime
 from typing import Any
 
 from flask_smorest.fields import Upload
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate, validates_schema
+from marshmallow import (
+    EXCLUDE,
+    Schema,
+    ValidationError,
+    fields,
+    post_load,
+    validate,
+    validates_schema,
+)
 
 from backend.domains.flows.models import STATUSES
 from backend.domains.flows.services.projection import Position

@@ -88,6 +88,4 @@ class FlowSource(Model, kw_only=True):
     since: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     looked_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
-    __table_args__ = (
-        CheckConstraint("state in ('open', 'away', 'stopped')", name="state"),
-    )
+    __table_args__ = (CheckConstraint("state in ('open', 'away', 'stopped')", name="state"),)

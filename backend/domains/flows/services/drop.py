@@ -107,9 +107,7 @@ def _claim(root: Path, found: Found) -> bool:
     delivery = Delivery(name=label, channel="drop", actor="drop folder", source=str(root))
     try:
         with database.transaction():
-            file, row = waiting.add(
-                delivery, imports.rules(), size=found.seen.size, place="folder"
-            )
+            file, row = waiting.add(delivery, imports.rules(), size=found.seen.size, place="folder")
             row.location = f"{file.id}/{folders.safe_name(label)}"
             looks.forget(SOURCE, found.seen.name)
             db.session.flush()
@@ -149,4 +147,3 @@ def _give_back(root: Path, folder: Path) -> None:
         folders.move(path, root)
     folder.rmdir()
     log.warning("abandoned file returned")
-

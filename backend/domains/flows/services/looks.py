@@ -61,6 +61,4 @@ def steady(source: str, seen: Collection[Seen]) -> dict[str, datetime]:
 
 def forget(source: str, name: str) -> None:
     """Forget a file that is no longer there."""
-    db.session.execute(
-        delete(FlowLook).where(FlowLook.source == source, FlowLook.name == name)
-    )
+    db.session.execute(delete(FlowLook).where(FlowLook.source == source, FlowLook.name == name))

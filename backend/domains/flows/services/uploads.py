@@ -84,9 +84,7 @@ def overall(results: Sequence[Result]) -> int:
     return found.pop() if len(found) == 1 else HTTPStatus.MULTI_STATUS
 
 
-def _accept(
-    upload: Upload, delivery: Delivery, options: d0010.Options, size: int
-) -> Outcome:
+def _accept(upload: Upload, delivery: Delivery, options: d0010.Options, size: int) -> Outcome:
     """Stage the bytes, and only then promise their import."""
     digest = file_digest(upload.stream, "sha256").hexdigest()  # type: ignore[arg-type]  # it reads
     key = places.stage(upload.stream, digest)

@@ -39,9 +39,7 @@ def add(
     return file, ask(file, place=place, location=location)
 
 
-def ask(
-    file: FlowFile, *, place: str, location: str, is_released: bool = False
-) -> FlowWaiting:
+def ask(file: FlowFile, *, place: str, location: str, is_released: bool = False) -> FlowWaiting:
     """Ask for the import of a receipt whose bytes are there."""
     file.status = "waiting"
     row = FlowWaiting(file_id=file.id, place=place, location=location, is_released=is_released)
@@ -112,9 +110,7 @@ def _try(file_id: int) -> None:
 def _import(stream: BinaryIO, delivery: Delivery, options: d0010.Options, tries: int) -> None:
     progress = _progress(delivery.receipt_id or 0)
     try:
-        outcome = imports.import_file(
-            stream, delivery=delivery, options=options, progress=progress
-        )
+        outcome = imports.import_file(stream, delivery=delivery, options=options, progress=progress)
     except receipts.NotWaiting:
         return
     if outcome.status != "failed":

@@ -64,6 +64,10 @@ class FlowText(str):
         renamed = self.replace("QT00000001", identifier)
         return FlowText(renamed.replace("20250402061500", created))
 
+    def replace(self, old, new):
+        """Return a copy with other words."""
+        return FlowText(super().replace(old, new))
+
 
 @pytest.fixture
 def example():

@@ -139,8 +139,11 @@ def test_more_than_the_limit_is_refused_before_it_is_read(staff):
 def test_a_file_may_be_larger_than_what_other_addresses_take(staff):
     out = BytesIO()
     sample.write_sample(out, readings=10_000)
-    assert len(out.getvalue()) > 256 * 1024
-    assert send(staff, out.getvalue()).status_code == 201
+    head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="big.uff"\r\n\r\n'
+    body = head + out.getvalue() + b"\r\n--x--\r\n"
+    assert len(body) > 256 * 1024
+    response = staff.post(FILES, data=body, content_type="multipart/form-data; boundary=x")
+    assert response.status_code == 201
 
 
 HOSTILE = ["../../../../tmp/x.uff", "/etc/passwd", "a\\..\\b.uff", "x" * 5000, ".hidden", "a\x01b"]
@@ -161,9 +164,7 @@ def test_a_hostile_name_changes_nothing_on_disk(staff, example, app, tmp_path, m
     assert [path.name for path in kept] == [file.raw_hash]
 
 
-def test_a_large_file_is_accepted_and_imported_by_a_job(
-    real_database, staff, example, small_limit
-):
+def test_a_large_file_is_accepted_and_imported_by_a_job(real_database, staff, example, small_limit):
     response = send(staff, example)
 
     assert response.status_code == 202
