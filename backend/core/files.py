@@ -1,4 +1,4 @@
-"""The files that every process shares, by key: in a folder or an object store (`QUINTET_FILES_URL`).
+"""Files that all processes share, by key: in a folder or an object store (`QUINTET_FILES_URL`).
 
 A key names bytes that never change: it ends in their hash, or in something else of their own.
 """
@@ -40,7 +40,7 @@ def received(
     place = root and root / folder
     if place is not None:
         place.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=place) as copy:
+    with _unnamed(place) as copy:
         block = head
         while block:
             copy.write(block)
@@ -48,7 +48,17 @@ def received(
                 raise OverSizeLimit
             block = stream.read(_BLOCK)
         copy.seek(0)
-        yield cast("BinaryIO", copy)
+        yield copy
+
+
+def _unnamed(folder: Path | None) -> BinaryIO:
+    """Open a file without a name; in a folder it is one that can be given a name later."""
+    if folder is not None:
+        # The library's own are made so that they never can, and other systems have none at all.
+        with suppress(AttributeError, OSError):
+            descriptor = os.open(folder, os.O_RDWR | os.O_TMPFILE, 0o644)
+            return os.fdopen(descriptor, "w+b")
+    return cast("BinaryIO", tempfile.TemporaryFile(dir=folder))
 
 
 def keep(copy: BinaryIO, key: str) -> None:
@@ -93,9 +103,11 @@ def _local_root() -> Path | None:
 def _name(copy: BinaryIO, target: Path) -> None:
     """Give the unnamed copy its name, once its bytes are on the disk."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    os.fsync(copy.fileno())
     try:
-        os.link(f"/proc/self/fd/{copy.fileno()}", target, follow_symlinks=True)
+        os.fsync(copy.fileno())
+        # Only with a descriptor for its folder, which is of no other use, does this follow links.
+        source, descriptor = f"/proc/self/fd/{copy.fileno()}", copy.fileno()
+        os.link(source, target, src_dir_fd=descriptor, follow_symlinks=True)
     except FileExistsError:
         return
     except OSError:

@@ -44,7 +44,7 @@ class FileRejected(Invalid):
 class FileQuarantined(Conflict):
     """The sender used one file's identity for another content. Somebody has to decide between them.
 
-    The file is kept in quarantine until staff release or discard it; sending it again does not help.
+    The file is kept until staff release or discard it; sending it again does not help.
     """
 
 
@@ -64,9 +64,10 @@ def create_files(
 ) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Send one or more D0010 or D0086 files.
 
-    Each file is judged by itself: 201 imported (perhaps with errors, see its findings), 200 imported
-    before, 409 in quarantine, 422 rejected, 202 accepted and to be imported in the background, as
-    large files are; 207 when they differ. The Location header leads to the one file, or to the list.
+    Each file is judged by itself: 201 imported (perhaps with errors, see its findings), 200
+    imported before, 409 in quarantine, 422 rejected, 202 accepted and to be imported in the
+    background, as large files are; 207 when they differ. The Location header leads to the one
+    file, or to the list.
 
     :raises FileRejected: when all were rejected
     :raises FileQuarantined: when all were put in quarantine

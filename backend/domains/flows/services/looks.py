@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import case, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -11,6 +11,7 @@ from backend.core.database import db
 from backend.domains.flows.models import FlowLook
 
 SETTLE = timedelta(seconds=5)
+_BATCH = 1000
 
 
 class Seen(NamedTuple):
@@ -30,33 +31,41 @@ def steady(source: str, seen: Collection[Seen]) -> dict[str, datetime]:
     if not seen:
         return {}
     now = func.clock_timestamp()
-    new = insert(FlowLook)
-    is_same = (FlowLook.size_bytes == new.excluded.size_bytes) & (
-        FlowLook.modified == new.excluded.modified
-    )
-    noted = new.on_conflict_do_update(
-        index_elements=["source", "name"],
-        set_={
-            "size_bytes": new.excluded.size_bytes,
-            "modified": new.excluded.modified,
-            "steady_since": case((is_same, FlowLook.steady_since), else_=now),
-            "taken_at": case((is_same, FlowLook.taken_at), else_=None),
-        },
-    )
-    values = [
+    rows = [
         {"source": source, "name": name, "size_bytes": size, "modified": modified}
         for name, size, modified in seen
     ]
-    for start in range(0, len(values), 1000):
-        rows = [row | {"steady_since": now} for row in values[start : start + 1000]]
-        db.session.execute(noted.values(rows))
+    for start in range(0, len(rows), _BATCH):
+        _note([row | {"steady_since": now} for row in rows[start : start + _BATCH]])
     resting = select(FlowLook.name, FlowLook.steady_since).where(
         FlowLook.source == source,
         FlowLook.taken_at.is_(None),
         FlowLook.steady_since <= now - SETTLE,
         FlowLook.name.in_([each.name for each in seen]),
     )
-    return {name: since for name, since in db.session.execute(resting)}
+    return {row.name: row.steady_since for row in db.session.execute(resting)}
+
+
+def _note(rows: list[dict[str, Any]]) -> None:
+    new = insert(FlowLook).values(rows)
+    is_same = (FlowLook.size_bytes == new.excluded.size_bytes) & (
+        FlowLook.modified == new.excluded.modified
+    )
+    changed = {
+        "size_bytes": new.excluded.size_bytes,
+        "modified": new.excluded.modified,
+        "steady_since": case((is_same, FlowLook.steady_since), else_=new.excluded.steady_since),
+        "taken_at": case((is_same, FlowLook.taken_at), else_=None),
+    }
+    db.session.execute(new.on_conflict_do_update(index_elements=["source", "name"], set_=changed))
+
+
+def taken(source: str) -> dict[str, str]:
+    """Return the content hashes of the files that were taken and are still there, by name."""
+    query = select(FlowLook.name, FlowLook.raw_hash).where(
+        FlowLook.source == source, FlowLook.taken_at.is_not(None)
+    )
+    return {row.name: row.raw_hash or "" for row in db.session.execute(query)}
 
 
 def forget(source: str, name: str) -> None:

@@ -8,8 +8,8 @@ from backend.core import files
 from backend.core.config import current_settings
 from backend.core.errors import Unavailable
 from backend.domains.flows.models import FlowFile, FlowFinding, FlowWaiting
-from backend.domains.flows.services import folders
 from backend.domains.flows.services import files as receipts
+from backend.domains.flows.services import folders
 from backend.domains.flows.services.archive import FOLDER
 
 PROCESSING, PROCESSED, QUARANTINE = "processing", "processed", "quarantine"

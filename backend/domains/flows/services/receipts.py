@@ -18,6 +18,7 @@ from backend.domains.flows.models import (
     FlowQuarantine,
     FlowReading,
     FlowSiteVisit,
+    FlowWaiting,
 )
 from backend.domains.flows.services import archive, loading
 from backend.domains.flows.services.outcomes import Outcome
@@ -101,6 +102,8 @@ def announce(file: FlowFile) -> FlowFile:
 def resume(file_id: int, options: d0010.Options) -> FlowFile:
     """Commit a receipt that waited as running while the present transaction holds its lock.
 
+    The try counts from here on, so that one which kills the process has counted too.
+
     :raises InOtherHands: when somebody else is at it
     :raises NotWaiting: when its import has ended
     """
@@ -110,6 +113,8 @@ def resume(file_id: int, options: d0010.Options) -> FlowFile:
     with database.apart() as session:
         if session.scalar(started.returning(FlowFile.id)) is None:
             raise NotWaiting
+        tried = update(FlowWaiting).where(FlowWaiting.file_id == file_id)
+        session.execute(tried.values(tries=FlowWaiting.tries + 1))
     return db.session.get_one(FlowFile, file_id, populate_existing=True)
 
 

@@ -5,14 +5,15 @@ be cut off anywhere: the receipt's lock and its status let each file be imported
 """
 
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import BinaryIO
 
 from sqlalchemy import update
 
 from backend.core import database
 from backend.core.database import db
+from backend.core.errors import Unavailable
 from backend.core.outbox import enqueue
 from backend.domains.flows import d0010
 from backend.domains.flows.models import UNFINISHED, FlowFile, FlowWaiting
@@ -24,8 +25,8 @@ TRIES = 3
 _SHOWN_EVERY = 1.0  # Seconds between two steps of the progress that people see.
 
 
-class NotImported(Exception):
-    """The import failed, and is tried again."""
+class NotImported(Unavailable):
+    """The import failed, and nothing of it was kept. Try again; if it fails again, tell us."""
 
 
 def add(
@@ -48,13 +49,19 @@ def ask(file: FlowFile, *, place: str, location: str, is_released: bool = False)
     return row
 
 
+def ask_again(file: FlowFile, row: FlowWaiting) -> None:
+    """Give a file that was given up all its tries again."""
+    file.status, row.tries = "waiting", 0
+    enqueue(TOPIC, file_id=file.id)
+
+
 def find(file_id: int) -> FlowWaiting | None:
     """Return where a file's bytes wait, and how far their import is."""
     return db.session.get(FlowWaiting, file_id)
 
 
 def progress(file_id: int) -> dict[str, int] | None:
-    """Return how many records of a waiting file are read, of how many, or None when it has ended."""
+    """Return how many records of a file are read, of how many, or None when it has ended."""
     row = find(file_id)
     return {"done": row.records_done, "total": row.records_total} if row else None
 
@@ -67,8 +74,8 @@ def import_one(file_id: int) -> None:
     :raises NotImported: when it failed, and is to be tried again
     :raises InOtherHands: when another process is at it
     """
-    if _is_to_do(file_id):
-        _try(file_id)
+    if task := _to_do(file_id):
+        _try(*task)
     with database.transaction():
         if waiting := find(file_id):
             file = db.session.get_one(FlowFile, file_id)
@@ -76,48 +83,37 @@ def import_one(file_id: int) -> None:
                 db.session.delete(waiting)
 
 
-def _is_to_do(file_id: int) -> bool:
+def _to_do(file_id: int) -> tuple[FlowFile, FlowWaiting] | None:
     with database.transaction():
         file = db.session.get(FlowFile, file_id, populate_existing=True)
-        if file is None or find(file_id) is None or file.status not in UNFINISHED:
-            return False
+        waiting = db.session.get(FlowWaiting, file_id, populate_existing=True)
+        if file is None or waiting is None or file.status not in UNFINISHED:
+            return None
         receipts.hold(file_id)
-        return True
+        return file, waiting
 
 
-def _try(file_id: int) -> None:
-    """Try once; a try counts before it begins, so that one which kills the process counts too."""
-    with database.transaction():
-        counted = update(FlowWaiting).where(FlowWaiting.file_id == file_id)
-        counted = counted.values(tries=FlowWaiting.tries + 1).returning(FlowWaiting.tries)
-        tries = db.session.scalars(counted).one()
-    if tries > TRIES:
-        _give_up(file_id)
+def _try(file: FlowFile, waiting: FlowWaiting) -> None:
+    if waiting.tries >= TRIES:
+        _give_up(file.id)
         return
-    with database.transaction():
-        waiting, file = db.session.get_one(FlowWaiting, file_id), receipts.find(file_id)
-        delivery = _delivery(file, waiting)
-        options = d0010.Options(**file.options)
     try:
         stream = places.opened(waiting)
     except FileNotFoundError:
-        _give_up(file_id, messages.GONE)
+        _give_up(file.id, messages.GONE)
         return
-    with stream:
-        _import(stream, delivery, options, tries)
-
-
-def _import(stream: BinaryIO, delivery: Delivery, options: d0010.Options, tries: int) -> None:
-    progress = _progress(delivery.receipt_id or 0)
-    try:
-        outcome = imports.import_file(stream, delivery=delivery, options=options, progress=progress)
-    except receipts.NotWaiting:
-        return
-    if outcome.status != "failed":
-        return
-    if tries < TRIES:
-        raise NotImported(outcome.message)
-    _give_up(delivery.receipt_id or 0, outcome.message)
+    is_last = waiting.tries + 1 == TRIES
+    with stream, suppress(receipts.NotWaiting):
+        outcome = imports.import_file(
+            stream,
+            delivery=_delivery(file, waiting),
+            options=d0010.Options(**file.options),
+            progress=_progress(file.id),
+        )
+        if outcome.status == "failed" and is_last:
+            _give_up(file.id, outcome.message)
+        elif outcome.status == "failed":
+            raise NotImported(outcome.message)
 
 
 def _delivery(file: FlowFile, waiting: FlowWaiting) -> Delivery:

@@ -218,7 +218,7 @@ def test_a_crash_between_commit_and_move_ends_in_the_same_place(folder, example)
     (folder / "one.uff").write_text(example)
     collect()
     file_id = db.session.scalar(select(FlowFile.id))
-    waiting._try(file_id)
+    waiting._try(*waiting._to_do(file_id))
     assert tree(folder) == [f"processing/{file_id}/one.uff"]
 
     work()

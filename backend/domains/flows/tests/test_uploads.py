@@ -146,14 +146,17 @@ def test_a_file_may_be_larger_than_what_other_addresses_take(staff):
     assert response.status_code == 201
 
 
+@pytest.fixture
+def own_files(app, tmp_path, monkeypatch):
+    settings = replace(app.extensions["settings"], files_url=str(tmp_path / "files"))
+    monkeypatch.setitem(app.extensions, "settings", settings)
+
+
 HOSTILE = ["../../../../tmp/x.uff", "/etc/passwd", "a\\..\\b.uff", "x" * 5000, ".hidden", "a\x01b"]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_name_changes_nothing_on_disk(staff, example, app, tmp_path, monkeypatch, name):
-    settings = replace(app.extensions["settings"], files_url=str(tmp_path / "files"))
-    monkeypatch.setitem(app.extensions, "settings", settings)
-
+def test_a_hostile_name_changes_nothing_on_disk(staff, example, own_files, tmp_path, name):
     file_id = send(staff, example, names=[name]).json["data"][0]["file_id"]
 
     file = db.session.get_one(FlowFile, file_id)
