@@ -28,6 +28,18 @@ from backend.domains.flows.services.files import Start
 from backend.domains.flows.services.uploads import Result, Sender, Upload
 
 LARGEST = 2**63 - 1
+# The library documents a form's fields and its files as two things; a body is one.
+FORM = {
+    "type": "object",
+    "required": ["files"],
+    "properties": {
+        "files": {"type": "array", "items": {"type": "string", "format": "binary"}},
+        **{
+            name: {"type": "boolean", "default": False, **field.metadata}
+            for name, field in UploadOptionsSchema().fields.items()
+        },
+    },
+}
 
 blueprint = ApiBlueprint(
     "flows", __name__, role="staff", description="Meter-reading files and their readings"
@@ -58,6 +70,7 @@ class FileQuarantined(Conflict):
 @blueprint.alt_response(409, "CONFLICT")
 @blueprint.alt_response(413, "REQUEST_ENTITY_TOO_LARGE")
 @blueprint.alt_response(422, "UNPROCESSABLE_ENTITY")
+@blueprint.doc(parameters=[], requestBody={"content": {"multipart/form-data": {"schema": FORM}}})
 @body_limit(uploads.LARGEST)
 def create_files(
     options: dict[str, bool], sent: dict[str, list[FileStorage]]
@@ -67,10 +80,7 @@ def create_files(
     Each file is judged by itself: 201 imported (perhaps with errors, see its findings), 200
     imported before, 409 in quarantine, 422 rejected, 202 accepted and to be imported in the
     background, as large files are; 207 when they differ. The Location header leads to the one
-    file, or to the list.
-
-    :raises FileRejected: when all were rejected
-    :raises FileQuarantined: when all were put in quarantine
+    file, or to the list. A problem's member `data` says the same of each file.
     """
     results = take_in(sent["files"], options)
     status = uploads.overall(results)
@@ -129,10 +139,7 @@ def list_findings(query: dict[str, Any], file_id: int) -> dict[str, Any]:
 @blueprint.alt_response(400, "BAD_REQUEST")
 @blueprint.alt_response(422, "UNPROCESSABLE_ENTITY")
 def list_readings(query: dict[str, Any]) -> dict[str, Any]:
-    """List the readings of an MPAN or of a meter's serial, or of those that begin so.
-
-    :raises TooManyMeters: when more of the MPAN or serial is needed
-    """
+    """List the readings of an MPAN or of a meter's serial, or of those that begin so."""
     page = readings.search(query["query"], start=query.get("after"))
     if page.notice == "too many":
         raise readings.TooManyMeters("More meters begin so than can be put together.")
