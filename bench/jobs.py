@@ -7,7 +7,6 @@ to commit one row; the plain side has neither lease nor mark and may lose or rep
 """
 
 import json
-import platform
 import statistics
 import tempfile
 import time
@@ -17,6 +16,7 @@ from celery import Celery
 from sqlalchemy import text
 
 from backend.core.database import db, transaction
+from bench.keeping import keep
 from e2e.faults.stand import Stand
 from worker.settings import TRANSPORT, settings
 
@@ -96,6 +96,7 @@ def main() -> None:
         finally:
             stand.stop()
     print(json.dumps(figures, indent=2))
+    keep("jobs", figures)
 
 
 def measure(stand: Stand) -> dict[str, object]:
@@ -115,7 +116,6 @@ def measure(stand: Stand) -> dict[str, object]:
         ours.append(outbox_rate(stand))
         print(theirs, ours, flush=True)
     return {
-        "machine": platform.platform(),
         "commit to effect, idle, s": {name: round(value, 4) for name, value in idle.items()},
         "jobs/s": [round(value) for value in ours],
         "plain Celery/s": [round(value) for value in theirs],

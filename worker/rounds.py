@@ -29,10 +29,10 @@ PUBLISHED = text("""
                    + least(interval '60 s', interval '5 s' * power(2, least(publishes, 4)))
      where id = any(:ids)
 """)
-# Delayed jobs keep their time: they have not been published yet.
+# What was published and not begun since; delayed jobs and those that failed keep their time.
 KICK = text("""
     update outbox set next_at = clock_timestamp()
-     where done_at is null and dead_at is null and attempts = 0 and publishes > 0
+     where done_at is null and dead_at is null and publishes > 0
 """)
 SWEEP = text("""
     delete from outbox where id in (

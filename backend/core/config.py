@@ -94,6 +94,31 @@ class Settings:
         "reject",
         _one_of("reject", "warn"),
     )
+    flows_async_bytes: int = setting(
+        "QUINTET_FLOWS_ASYNC_BYTES", "uploads above are imported by a job", 20_000_000, int
+    )
+    flows_drop: str = setting("QUINTET_FLOWS_DROP", "folder in which files are left for us", "")
+    flows_drop_patience: timedelta = setting(
+        "QUINTET_FLOWS_DROP_MINUTES",
+        "how long a file without trailer is waited for",
+        timedelta(minutes=15),
+        _minutes,
+    )
+    flows_sftp: str = setting(
+        "QUINTET_FLOWS_SFTP", "sftp://user@host:port/folder to fetch files from", ""
+    )
+    flows_sftp_host_keys: str = setting(
+        "QUINTET_FLOWS_SFTP_HOST_KEYS", "file of known hosts, the only ones trusted", ""
+    )
+    flows_sftp_key: str = setting(
+        "QUINTET_FLOWS_SFTP_KEY", "file of the private key for that server", ""
+    )
+    flows_archive_days: int = setting(
+        "QUINTET_FLOWS_ARCHIVE_DAYS", "how long originals are kept, 0 for ever", 0, int
+    )
+    flows_findings_days: int = setting(
+        "QUINTET_FLOWS_FINDINGS_DAYS", "how long findings are kept, 0 for ever", 0, int
+    )
     access_token_age: timedelta = setting(
         "QUINTET_ACCESS_TOKEN_MINUTES", "life of an access token", timedelta(minutes=15), _minutes
     )

@@ -44,8 +44,7 @@ class Proxy:
 
 
 def _pass(source: socket.socket, sink: socket.socket, lit: threading.Event) -> None:
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError), source, sink:
         while data := source.recv(65536):
             if lit.is_set():
                 sink.sendall(data)
-        sink.close()

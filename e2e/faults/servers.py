@@ -67,11 +67,13 @@ class Database(Hurt, Postgres):
 class Broker(Hurt, Valkey):
     """One Valkey."""
 
-    @property
-    def client(self) -> redis.Redis:
-        """A connection to it."""
-        return redis.Redis(port=self.port, socket_timeout=5)
+    def length(self, queue: str) -> int:
+        """Return how many messages wait in the queue."""
+        with redis.Redis(port=self.port, socket_timeout=5) as client:
+            length: int = client.llen(queue)
+        return length
 
     def flush(self) -> None:
         """Empty it."""
-        self.client.flushall()
+        with redis.Redis(port=self.port, socket_timeout=5) as client:
+            client.flushall()

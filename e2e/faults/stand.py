@@ -191,14 +191,15 @@ class Stand:
         return Counter(key for (key,) in self.rows("select key from fault_call"))
 
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
-        """Return what the database says."""
-        try:
-            if self._connection is None:
-                self._connection = self.database.connect()
-            return self._connection.execute(query, values).fetchall()
-        except psycopg.OperationalError:
-            self._connection = None
-            raise
+        """Return what the database says; a connection that a fault ended is made anew."""
+        if self._connection is not None:
+            try:
+                return self._connection.execute(query, values).fetchall()
+            except psycopg.OperationalError:
+                self._connection.close()
+                self._connection = None
+        self._connection = self.database.connect()
+        return self._connection.execute(query, values).fetchall()
 
     def until(self, holds: Callable[[], object], within: float) -> float:
         """Wait until it holds, and return how long that took.

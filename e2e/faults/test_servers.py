@@ -16,7 +16,7 @@ def test_f4_an_emptied_broker_loses_nothing(stand, tell):
     relay = stand.relay()
     stand.ready(relay)
     stand.enqueue("faults.write", 300)
-    stand.until(lambda: stand.broker.client.llen("default") >= 100, within=10)
+    stand.until(lambda: stand.broker.length("default") >= 100, within=10)
     stand.broker.flush()
     stand.worker(concurrency=4)
     tell(f"F4: drained in {stand.drain(within=60):.1f} s")

@@ -39,6 +39,11 @@ def files_folder() -> Path:
     return CHECKOUT / ".quintet" / "files"
 
 
+def drop_folder() -> Path:
+    """Return the folder in which people leave flow files to be imported."""
+    return CHECKOUT / ".quintet" / "drop"
+
+
 def own_folder(folder: Path) -> Path:
     """Return the folder, made if missing.
 

@@ -45,7 +45,8 @@ def reset() -> None:
     with owned(shared):
         shared.server.stop()
         shutil.rmtree(shared.folder)
-        shutil.rmtree(places.files_folder(), ignore_errors=True)
+        for folder in (places.files_folder(), places.drop_folder()):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -97,6 +98,7 @@ class Run:
 
     def _prepare(self) -> str:
         """Migrate and, the first time, demonstrate; return the people's logins."""
+        places.drop_folder().mkdir(parents=True, exist_ok=True)
         if self.postgres:
             self.postgres.start()
             say(f"{self.postgres.programs}, data in {self.postgres.data}")

@@ -50,7 +50,10 @@ def own_variables(postgres: Postgres) -> dict[str, str]:
 
 def files_variables() -> dict[str, str]:
     """Return where files lie, which must not depend on the folder that a command is called in."""
-    return {"QUINTET_FILES_URL": str(places.files_folder())}
+    return {
+        "QUINTET_FILES_URL": str(places.files_folder()),
+        "QUINTET_FLOWS_DROP": str(places.drop_folder()),
+    }
 
 
 def migrate(variables: Mapping[str, str]) -> None:

@@ -25,6 +25,9 @@ class Directory(Protocol):
     def named(self, *, ids: Collection[UUID]) -> dict[UUID, Person]:
         """Return the people with these ids, those that exist."""
 
+    def with_role(self, role: str) -> list[Person]:
+        """Return everybody who has the role and may sign in."""
+
     def invite(self, *, email: str, name: str, invited_by: UUID | None) -> Person:
         """Return the person with this e-mail address; invite them if there is none."""
 
@@ -45,6 +48,11 @@ def find(*, email: str) -> Person | None:
 def named(*, ids: Collection[UUID]) -> dict[UUID, Person]:
     """Return the people with these ids; an id that nobody has is left out."""
     return _directory[0].named(ids=ids)
+
+
+def with_role(role: str) -> list[Person]:
+    """Return everybody who has the role and may sign in, for what has to be told to them."""
+    return _directory[0].with_role(role)
 
 
 def invite(*, email: str, name: str, invited_by: UUID | None) -> Person:

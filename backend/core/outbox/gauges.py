@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
 from backend.core import metrics
 from backend.core.database import db
-from backend.core.outbox.topics import task
+from backend.core.outbox.schedules import Every
+from backend.core.outbox.topics import TOPICS, task
 
 UNDONE = text("""
     select queue, count(*) from outbox where done_at is null and dead_at is null group by queue
@@ -22,16 +24,23 @@ HEARTBEAT = text("""
     select extract(epoch from clock_timestamp() - coalesce(max(done_at), min(created_at)))
       from outbox where topic = 'outbox.heartbeat'
 """)
+# Kept as long as other jobs, what repeats every few seconds would be nearly all that there is.
 FORGET = text("""
-    delete from outbox where topic = 'outbox.heartbeat'
+    delete from outbox where topic = any(:often)
        and done_at < clock_timestamp() - interval '1 hour'
-""")
+""").bindparams(bindparam("often", type_=ARRAY(TEXT)))
+OFTEN = timedelta(minutes=30)
 
 
 @task("outbox.heartbeat", every=timedelta(minutes=1))
 def heartbeat(**_: object) -> None:
-    """Be done, which is all that is asked of a heartbeat; forget those of long ago."""
-    db.session.execute(FORGET)
+    """Be done, which is all that is asked of a heartbeat; forget the frequent ticks of long ago."""
+    often = [
+        name
+        for name, topic in TOPICS.items()
+        if isinstance(topic.schedule, Every) and topic.schedule.period <= OFTEN
+    ]
+    db.session.execute(FORGET, {"often": often})
 
 
 def _undone() -> dict[str, float]:

@@ -25,8 +25,10 @@ LONGEST_ERROR = 2000
 # A topic that is gone, or that only a newer version knows, matches nothing: its job stays undone.
 # Nothing outside depends on a local job's lease, and a crash of the database ends its run with it:
 # its commit need not wait for the disk. The commit of the effect always does.
+# Should this process die, the job is published again as soon as its lease is over.
 LEASE = text("""
-    update outbox set attempts = attempts + 1, lease_until = clock_timestamp() + known.lease
+    update outbox set attempts = attempts + 1, publishes = 0,
+           lease_until = clock_timestamp() + known.lease, next_at = clock_timestamp() + known.lease
       from unnest(:topics, :leases, :most, :local) as known (topic, lease, most, is_local)
      where id = :id and outbox.topic = known.topic and attempts < known.most
        and done_at is null and dead_at is null

@@ -128,6 +128,21 @@ def test_a_live_lease_keeps_others_away_and_a_past_one_does_not(real_database, j
     assert outbox.run(job) == "done"
 
 
+def test_a_job_whose_process_died_is_due_when_its_lease_is_over(real_database, jobs):
+    def work(**_):
+        raise SystemExit
+
+    jobs.add("test.work", work, lease=timedelta(seconds=30), time_limit=timedelta(seconds=20))
+    job = jobs.ask("test.work")
+    with pytest.raises(SystemExit):
+        outbox.run(job)
+    row = jobs.find(job)
+    assert row.done_at is None
+    assert row.publishes == 0
+    assert abs(row.next_at - row.lease_until) < timedelta(seconds=0.1)
+    assert timedelta(seconds=29) < row.lease_until - row.created_at < timedelta(seconds=31)
+
+
 def test_a_topic_that_this_version_does_not_know_stays_undone(real_database, jobs):
     jobs.add("test.newer", lambda **_: None)
     job = jobs.ask("test.newer")
@@ -251,6 +266,7 @@ def test_the_ids_of_a_request_reach_the_log_of_its_job_and_of_the_jobs_that_foll
 
     jobs.add("test.work", work)
     jobs.add("test.follow", lambda **_: None)
+    structlog.contextvars.clear_contextvars()
     parent = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
     with (
         real_database.test_request_context(headers={"traceparent": parent}),

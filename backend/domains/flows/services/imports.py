@@ -16,11 +16,11 @@ from typing import BinaryIO
 import structlog
 from sqlalchemy.exc import IntegrityError
 
-from backend.core import database
+from backend.core import audit, database, files
 from backend.core.config import current_settings
 from backend.core.database import db
 from backend.domains.flows import d0010
-from backend.domains.flows.models import FlowFile
+from backend.domains.flows.models import SUCCESSFUL, FlowFile
 from backend.domains.flows.services import archive, loading, messages, receipts
 from backend.domains.flows.services.outcomes import FINDINGS_SHOWN, Outcome
 from backend.domains.flows.services.receipts import Delivery
@@ -35,6 +35,14 @@ class _Refused(Exception):
     """The lines were judged, and nothing of the file may stay."""
 
 
+class _LeftAsItWas(Exception):
+    """The file was processed again and refused, so that what it brought before stays."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.message)
+        self.outcome = outcome
+
+
 def rules(
     *, strict: bool = False, lenient_footer: bool = False, allow_test: bool = False
 ) -> d0010.Options:
@@ -45,6 +53,13 @@ def rules(
         allow_test=allow_test,
         check_digit=current_settings().flows_check_digit,
     )
+
+
+def is_flow_file(stream: BinaryIO) -> bool:
+    """Return whether the bytes begin as a flow file's do; the stream stays where it was."""
+    head = stream.read(len(_STARTS[1]))
+    stream.seek(-len(head), 1)
+    return head.startswith(_STARTS)
 
 
 def import_file(
@@ -59,13 +74,21 @@ def import_file(
 
     Whatever is wrong with the file is an outcome and no exception, and so is an unexpected
     failure, after which nothing of the file is there and the same file can be sent again.
+
+    :raises InOtherHands: when another process is at the receipt that the delivery names
+    :raises NotWaiting: when that receipt's import has ended
     """
     began = time.monotonic()
     task = _Import(delivery=delivery, options=options, is_dry_run=is_dry_run, progress=progress)
     try:
         with _opened(stream, delivery) as (copy, is_whole), database.transaction():
+            task.take_up_receipt()
             outcome = task.run(copy, is_whole=is_whole)
-    except archive.OverSizeLimit:
+    except (receipts.InOtherHands, receipts.NotWaiting):
+        raise
+    except _LeftAsItWas as left:
+        outcome = left.outcome
+    except files.OverSizeLimit:
         with database.transaction():
             outcome = task.refuse([messages.over_size_limit(delivery.size_limit)])
     except Exception as error:  # noqa: BLE001  one file's failure is its outcome; others follow
@@ -88,7 +111,9 @@ def _opened(stream: BinaryIO, delivery: Delivery) -> Iterator[tuple[BinaryIO, bo
     if not head.startswith(_STARTS):
         yield BytesIO(head), len(head) < _HEAD
         return
-    with archive.received(head, stream, size_limit=delivery.size_limit) as copy:
+    with files.received(
+        head, stream, folder=archive.FOLDER, size_limit=delivery.size_limit
+    ) as copy:
         yield copy, True
 
 
@@ -104,6 +129,18 @@ class _Import:
     survey: d0010.Survey | None = None
     archive_key: str | None = None
     file_id: int | None = None
+    receipt: FlowFile | None = None
+    before: dict[str, object] = field(default_factory=dict)
+
+    def take_up_receipt(self) -> None:
+        """Go on with the receipt that the file was given when it was accepted, if it was."""
+        self.file_id = self.delivery.receipt_id
+        if self.file_id is not None:
+            again = self.delivery.is_again
+            take = receipts.reopen if again else receipts.resume
+            self.receipt = take(self.file_id, self.options)
+            self.archive_key = self.receipt.archive_key
+            self.before = _state(self.receipt)
 
     def run(self, copy: BinaryIO, *, is_whole: bool) -> Outcome:
         """Look at the file once, and judge its lines only when nothing else decides."""
@@ -115,7 +152,7 @@ class _Import:
         self.tally.counters.root_groups = survey.root_groups
         if self.delivery.sha256 and self.delivery.sha256.lower() != survey.raw_hash:
             return self.refuse([messages.other_hash(survey.raw_hash)])
-        if known := receipts.same_content(survey.content_hash):
+        if (known := receipts.same_content(survey.content_hash)) and known is not self.receipt:
             return self._end("duplicate", messages.duplicate(known), other=known)
         if survey.header is not None and not self.is_dry_run:
             self.archive_key = archive.keep(copy, survey.raw_hash)
@@ -123,10 +160,16 @@ class _Import:
         if survey.header is None or d0010.is_refused(findings):
             return self.refuse(findings)
         self.tally.note(findings)
-        if other := receipts.same_business_key(survey.header):
+        if other := self._rival(survey.header):
             return self._end("quarantined", messages.conflict(other), other=other)
         copy.seek(0)
         return self._judge(d0010.parse(copy, survey, self.options))
+
+    def _rival(self, header: d0010.Header) -> FlowFile | None:
+        if self.delivery.is_released:
+            return None
+        other = receipts.same_business_key(header)
+        return None if other is self.receipt else other
 
     def refuse(self, findings: list[d0010.Finding]) -> Outcome:
         """End as rejected for what the file as a whole is."""
@@ -137,6 +180,9 @@ class _Import:
         """Record a failure in a transaction of its own; everything else is rolled back."""
         self.tally = loading.Tally()
         with database.transaction():
+            if self.delivery.receipt_id is not None:
+                receipts.set_back(self.delivery.receipt_id, message)
+                return self._outcome("failed", message, None)
             file = None
             if self.file_id is not None:
                 file = receipts.running(self.file_id)
@@ -145,7 +191,9 @@ class _Import:
     def _judge(self, batches: Iterator[d0010.Batch]) -> Outcome:
         file = None
         if not self.is_dry_run:
-            file = receipts.announce(self._draft())
+            file = self._draft()
+            if self.receipt is None:
+                file = receipts.announce(file)
             self.file_id = file.id
         try:
             self._load(batches, file)
@@ -185,7 +233,9 @@ class _Import:
         return self._end("quarantined", messages.conflict(other), file, other)
 
     def _draft(self) -> FlowFile:
-        file = receipts.draft(self.delivery, self.options, self.survey)
+        file = self.receipt or receipts.draft(self.delivery, self.options)
+        if self.survey is not None:
+            receipts.describe(file, self.survey)
         file.archive_key = self.archive_key
         return file
 
@@ -199,9 +249,23 @@ class _Import:
         outcome = self._outcome(status, message, other.id if other else None)
         if self.is_dry_run:
             return outcome
+        if self.delivery.is_again and status not in SUCCESSFUL:
+            raise _LeftAsItWas(replace(outcome, file_id=self.file_id))
         file = file or self._draft()
         receipts.finish(file, outcome, self.tally)
+        if self.delivery.is_again:
+            self._record(file)
         return replace(outcome, file_id=file.id)
+
+    def _record(self, file: FlowFile) -> None:
+        audit.record(
+            action="flows.reprocess",
+            actor_id=self.delivery.actor_id,
+            object_type="flow-file",
+            object_id=file.id,
+            before=self.before,
+            after=_state(file),
+        )
 
     def _outcome(self, status: str, message: str, other_id: int | None) -> Outcome:
         survey = self.survey
@@ -222,3 +286,7 @@ class _Import:
             counters=receipts.counted(status, self.tally),
             findings=tuple(self.tally.findings[:FINDINGS_SHOWN]),
         )
+
+
+def _state(file: FlowFile) -> dict[str, object]:
+    return {"status": file.status, "readings": file.readings_accepted}

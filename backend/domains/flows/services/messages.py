@@ -8,6 +8,8 @@ from backend.domains.flows.services.loading import Tally
 
 INTERRUPTED = "The import was interrupted, and nothing of it was kept. Import the file again."
 
+GONE = "The file was taken away before it could be imported."
+
 
 def over_size_limit(limit: int | None) -> d0010.Finding:
     """Return the finding for more bytes than this way in accepts."""

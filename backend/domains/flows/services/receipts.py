@@ -4,22 +4,46 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, cast, func, select, text
+from sqlalchemy import BigInteger, ColumnElement, cast, delete, func, select, text, update
 
 from backend.core import database
 from backend.core.database import db
 from backend.domains.flows import d0010
-from backend.domains.flows.models import SUCCESSFUL, FlowFile
+from backend.domains.flows.models import (
+    SUCCESSFUL,
+    UNFINISHED,
+    FlowFile,
+    FlowFinding,
+    FlowMeter,
+    FlowQuarantine,
+    FlowReading,
+    FlowSiteVisit,
+    FlowWaiting,
+)
 from backend.domains.flows.services import archive, loading
 from backend.domains.flows.services.outcomes import Outcome
 
+UNATTENDED = {"drop", "sftp"}
 _LONGEST_NAME = 255
 _LOCKS = 0x464C << 48  # Keeps the numbers of files apart from other users of advisory locks.
 
 
+class InOtherHands(Exception):
+    """Another process is importing the file at this moment."""
+
+
+class NotWaiting(Exception):
+    """The file's import has come to its end, and nothing is left to do."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delivery:
-    """How a file came in: its name is a label, `actor` says in words who or what brought it."""
+    """How a file came in: its name is a label, `actor` says in words who or what brought it.
+
+    A `receipt_id` is the number that the file was given when it was accepted; with `is_again` the
+    receipt has come to an end, and its rows are replaced. A person has decided that a released file
+    counts beside the one with the same business key.
+    """
 
     name: str
     channel: str
@@ -28,6 +52,9 @@ class Delivery:
     source: str = ""
     sha256: str | None = None
     size_limit: int | None = None
+    receipt_id: int | None = None
+    is_again: bool = False
+    is_released: bool = False
 
 
 def label(name: str) -> str:
@@ -54,7 +81,7 @@ def draft(
         options=asdict(options),
     )
     if survey is not None:
-        _describe(file, survey)
+        describe(file, survey)
     return file
 
 
@@ -70,6 +97,59 @@ def announce(file: FlowFile) -> FlowFile:
     with database.apart() as session:
         session.add(file)
     return db.session.get_one(FlowFile, file_id)
+
+
+def resume(file_id: int, options: d0010.Options) -> FlowFile:
+    """Commit a receipt that waited as running while the present transaction holds its lock.
+
+    The try counts from here on, so that one which kills the process has counted too.
+
+    :raises InOtherHands: when somebody else is at it
+    :raises NotWaiting: when its import has ended
+    """
+    hold(file_id)
+    started = update(FlowFile).where(FlowFile.id == file_id, FlowFile.status.in_(UNFINISHED))
+    started = started.values(status="running", message="", options=asdict(options))
+    with database.apart() as session:
+        if session.scalar(started.returning(FlowFile.id)) is None:
+            raise NotWaiting
+        tried = update(FlowWaiting).where(FlowWaiting.file_id == file_id)
+        session.execute(tried.values(tries=FlowWaiting.tries + 1))
+    return db.session.get_one(FlowFile, file_id, populate_existing=True)
+
+
+def reopen(file_id: int, options: d0010.Options) -> FlowFile:
+    """Return a receipt that has ended, with its lines removed in the present transaction.
+
+    :raises InOtherHands: when somebody else is at it
+    """
+    hold(file_id)
+    file = db.session.get_one(FlowFile, file_id, populate_existing=True, with_for_update=True)
+    for table in (FlowReading, FlowSiteVisit, FlowMeter, FlowFinding):
+        db.session.execute(delete(table).where(table.file_id == file_id))
+    file.options = asdict(options)
+    return file
+
+
+def set_back(file_id: int, message: str) -> None:
+    """Have a receipt wait again whose import did not come to its end."""
+    again = update(FlowFile).where(FlowFile.id == file_id, FlowFile.status == "running")
+    db.session.execute(again.values(status="waiting", message=message))
+
+
+def hold(file_id: int) -> None:
+    """Have the present transaction be the one that imports this file.
+
+    :raises InOtherHands: when another one is
+    """
+    lock = text("select pg_try_advisory_xact_lock(:key)")
+    if not db.session.scalar(lock, {"key": lock_key(file_id)}):
+        raise InOtherHands
+
+
+def find(file_id: int) -> FlowFile:
+    """Return the receipt as it is now."""
+    return db.session.get_one(FlowFile, file_id, populate_existing=True)
 
 
 def running(file_id: int) -> FlowFile | None:
@@ -111,7 +191,8 @@ def finish(file: FlowFile, outcome: Outcome, tally: loading.Tally) -> None:
     file.status = outcome.status
     file.message = outcome.message
     file.duplicate_of_id = outcome.duplicate_of_id
-    file.conflicts_with_id = outcome.conflicts_with_id
+    # A released file keeps what it was in conflict with.
+    file.conflicts_with_id = outcome.conflicts_with_id or file.conflicts_with_id
     file.finished_at = datetime.now(UTC)
     file.errors_total = outcome.errors
     file.warnings_total = outcome.warnings
@@ -128,7 +209,15 @@ def finish(file: FlowFile, outcome: Outcome, tally: loading.Tally) -> None:
     file.readings_rejected = counters.readings_rejected
     db.session.add(file)
     db.session.flush()
+    quarantine_if_needed(file)
     loading.store_findings(database.raw_connection(), file.id, tally.findings)
+
+
+def quarantine_if_needed(file: FlowFile) -> None:
+    """Have somebody look at a file that needs a decision, or that came when nobody was there."""
+    is_unseen = file.channel in UNATTENDED and file.status in {"rejected", "failed"}
+    if file.status == "quarantined" or is_unseen:
+        db.session.merge(FlowQuarantine(file_id=file.id))
 
 
 def same_content(content_hash: str | None) -> FlowFile | None:
@@ -153,7 +242,8 @@ def _successful(condition: ColumnElement[bool]) -> FlowFile | None:
     return db.session.scalars(query.order_by(FlowFile.id).limit(1)).one_or_none()
 
 
-def _describe(file: FlowFile, survey: d0010.Survey) -> None:
+def describe(file: FlowFile, survey: d0010.Survey) -> None:
+    """Write on the receipt what the file claims to be."""
     file.size_bytes = survey.size
     file.raw_hash = survey.raw_hash or None
     file.content_hash = survey.content_hash or None

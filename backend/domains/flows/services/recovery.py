@@ -1,4 +1,7 @@
-"""Receipts whose importer died: nothing of them is there, and their rows come to say so."""
+"""Receipts whose importer died: nothing of them is there, and their rows come to say so.
+
+A receipt for which a job is at work waits again, since that job will be done again.
+"""
 
 from datetime import UTC, datetime
 
@@ -6,7 +9,7 @@ from sqlalchemy import select, text
 
 from backend.core import database
 from backend.core.database import db
-from backend.domains.flows.models import FlowFile
+from backend.domains.flows.models import FlowFile, FlowWaiting
 from backend.domains.flows.services import messages, receipts
 
 
@@ -28,8 +31,12 @@ def _recover(file_id: int) -> FlowFile | None:
         return None
     # Its owner may have finished between the two looks, so the row is read again under the lock.
     file = receipts.running(file_id)
-    if file is not None:
-        file.status = "failed"
-        file.message = messages.INTERRUPTED
-        file.finished_at = datetime.now(UTC)
+    if file is None:
+        return None
+    if db.session.get(FlowWaiting, file_id) is not None:
+        receipts.set_back(file_id, "")
+        return None
+    file.status = "failed"
+    file.message = messages.INTERRUPTED
+    file.finished_at = datetime.now(UTC)
     return file

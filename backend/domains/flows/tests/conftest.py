@@ -1,12 +1,19 @@
 """Flow files of the tests' own, and a way to take them in."""
 
+import asyncio
+import os
 import re
+import threading
 from datetime import datetime
 from decimal import Decimal
 from io import BytesIO
 
+import asyncssh
 import pytest
+from sqlalchemy import create_engine, text
 
+from backend.core import database
+from backend.core.config import current_settings
 from backend.core.database import db
 from backend.domains.flows import d0010
 from backend.domains.flows.d0010 import serial_key as key
@@ -60,6 +67,10 @@ class FlowText(str):
         """Return a copy under another file identifier and creation time."""
         renamed = self.replace("QT00000001", identifier)
         return FlowText(renamed.replace("20250402061500", created))
+
+    def replace(self, old, new):
+        """Return a copy with other words."""
+        return FlowText(super().replace(old, new))
 
 
 @pytest.fixture
@@ -157,3 +168,118 @@ def _rows(batches, name, columns):
 def judge():
     """Read text or bytes without storing anything: `judge(example, lenient_footer=True)`."""
     return Judged
+
+
+@pytest.fixture
+def broken_table(real_database):
+    """A table that refuses the example's rows, until the owner mends it: `broken_table()`."""
+    engine = create_engine(database.driver_url(current_settings().database_owner_url))
+    with engine.begin() as connection:
+        check = "alter table flow_reading add constraint fault check (line_number < 4) not valid"
+        connection.execute(text(check))
+
+    def mend():
+        with engine.begin() as connection:
+            connection.execute(text("alter table flow_reading drop constraint fault"))
+
+    yield mend
+    engine.dispose()
+
+
+class Server:
+    """A real SFTP server with one user, whose host key can be changed."""
+
+    def __init__(self, root, user_key):
+        self.root = root
+        self.keys = [asyncssh.generate_private_key("ssh-ed25519") for _ in range(2)]
+        self.is_read_only = False
+        self.sessions = 0
+        self.connections = []
+        self._authorized = asyncssh.import_authorized_keys(user_key.export_public_key().decode())
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self.port = 0
+        self._listener = None
+
+    def start(self, key=0):
+        self._listener = self._do(self._listen(key))
+        self.port = self._listener.get_port()
+
+    async def _listen(self, key):
+        return await asyncssh.listen(
+            "127.0.0.1",
+            self.port,
+            server_host_keys=[self.keys[key]],
+            authorized_client_keys=self._authorized,
+            server_factory=lambda: Door(self.connections),
+            sftp_factory=lambda channel: Folder(channel, self),
+        )
+
+    def stop(self):
+        if self._listener is not None:
+            self._do(self._close())
+            self._listener = None
+
+    async def _close(self):
+        self._listener.close()
+        for each in self.connections:
+            each.abort()
+            await each.wait_closed()
+        self.connections.clear()
+        await self._listener.wait_closed()
+
+    def end(self):
+        self.stop()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def known_as(self, key=0):
+        public = self.keys[key].export_public_key().decode().strip()
+        return f"[127.0.0.1]:{self.port} {public}\n"
+
+    def _do(self, work):
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+
+class Door(asyncssh.SSHServer):
+    def __init__(self, connections):
+        self._connections = connections
+
+    def connection_made(self, conn):
+        self._connections.append(conn)
+
+
+class Folder(asyncssh.SFTPServer):
+    def __init__(self, channel, server):
+        self._server = server
+        server.sessions += 1
+        super().__init__(channel, chroot=os.fsencode(server.root))
+
+    def rename(self, oldpath, newpath):
+        self._refuse()
+        return super().rename(oldpath, newpath)
+
+    def mkdir(self, path, attrs):
+        self._refuse()
+        return super().mkdir(path, attrs)
+
+    def _refuse(self):
+        if self._server.is_read_only:
+            raise asyncssh.SFTPPermissionDenied("read only")
+
+
+@pytest.fixture
+def user_key():
+    return asyncssh.generate_private_key("ssh-ed25519")
+
+
+@pytest.fixture
+def server(tmp_path, user_key):
+    root = tmp_path / "theirs"
+    (root / "out").mkdir(parents=True)
+    server = Server(root, user_key)
+    server.start()
+    yield server
+    server.end()

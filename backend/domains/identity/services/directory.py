@@ -25,6 +25,11 @@ class Directory:
         found = db.session.scalars(select(User).where(User.id.in_(ids)))
         return {user.id: _person(user) for user in found}
 
+    def with_role(self, role: str) -> list[Person]:
+        """Return everybody who has the role and may sign in."""
+        query = select(User).where(User.roles.contains([role]), ~User.is_disabled)
+        return [_person(user) for user in db.session.scalars(query.order_by(User.email))]
+
     def invite(self, *, email: str, name: str, invited_by: UUID | None) -> Person:
         """Return the person with this e-mail address; invite them if there is none."""
         user = people.find(email=email) or invitations.invite(

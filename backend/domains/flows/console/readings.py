@@ -1,20 +1,16 @@
-"""What staff see of flows: the files that came in, and the readings that they brought."""
+"""The search for readings, and what staff see of one of them."""
 
-from dataclasses import asdict
-from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response, render_template, request, stream_with_context
 
-from backend.core.auth import Entry, PageBlueprint
 from backend.core.errors import Invalid
 from backend.domains.flows import d0010
-from backend.domains.flows.models import STATUSES
+from backend.domains.flows.console.addresses import LARGEST, address, start, ways
+from backend.domains.flows.console.blueprint import blueprint
 from backend.domains.flows.schemas import SearchSchema, cursor
-from backend.domains.flows.services import exports, files, loading, readings, terms
-from backend.domains.flows.services.files import Severity, Start
+from backend.domains.flows.services import exports, files, readings, terms
 
-LARGEST = 2**63 - 1
 NOTICES = {
     "nothing asked": "Type an MPAN or a meter's serial number, or how it begins.",
     "too short": f"Type at least {terms.SHORTEST_PREFIX} characters. No serial is exactly that.",
@@ -28,33 +24,9 @@ NOTICES = {
     "filtered out": "There are readings of it, but the filters let none through.",
 }
 
-blueprint = PageBlueprint(
-    "flows_console",
-    __name__,
-    role="staff",
-    template_folder="templates",
-    entries=(
-        Entry(
-            "Meter readings",
-            "flows_console.show_readings",
-            "Find readings by MPAN or by meter serial, with the file they came in.",
-        ),
-        Entry(
-            "Flow files",
-            "flows_console.show_files",
-            "What came in, what was accepted, and what was wrong with it.",
-        ),
-    ),
-)
-
 
 class SearchNotUnderstood(Invalid):
     """A field of the search is malformed. Correct it in the form, and search again."""
-
-
-@blueprint.context_processor
-def _context() -> dict[str, Any]:
-    return {"label": _label, "truth": {True: "T: valid", False: "F: suspect"}.get}
 
 
 @blueprint.get("/readings")
@@ -95,42 +67,12 @@ def export_readings() -> Response:
     )
 
 
-@blueprint.get("/files")
-def show_files() -> str:
-    """Show the files that came in, the newest first."""
-    status = request.args.get("status", "")
-    status = status if status in STATUSES else ""
-    page = files.listed(status=status, start=_start())
-    choices = [("", "All"), *((each, each.replace("_", " ")) for each in STATUSES)]
-    return render_template(
-        "flows/files.html", page=page, status=status, choices=choices, **_ways(page)
-    )
-
-
-@blueprint.get(f"/files/<int(max={LARGEST}):file_id>")
-def show_file(file_id: int) -> str:
-    """Show one file with all that was found in it."""
-    file = files.one(file_id)
-    asked = request.args.get("severity")
-    severity: Severity = "error" if asked == "error" else "warning" if asked == "warning" else ""
-    page = files.findings(file_id=file_id, severity=severity, start=_start())
-    return render_template(
-        "flows/file.html",
-        file=file,
-        options=_chosen(file.options),
-        page=page,
-        severity=severity,
-        kept=loading.FINDINGS_STORED,
-        **_ways(page),
-    )
-
-
 @blueprint.get(f"/files/<int(max={LARGEST}):file_id>/readings")
 def show_file_readings(file_id: int) -> str:
     """Show the readings of one file in the order of its lines."""
     file = files.one(file_id)
-    page = files.readings(file_id=file_id, start=_start())
-    return render_template("flows/file_readings.html", file=file, page=page, **_ways(page))
+    page = files.readings(file_id=file_id, start=start())
+    return render_template("flows/file_readings.html", file=file, page=page, **ways(page))
 
 
 @blueprint.get(f"/files/<int(max={LARGEST}):file_id>/readings/<int(max=2147483647):line_number>")
@@ -166,8 +108,8 @@ def _search_page(
         "flows/readings.html",
         page=page,
         asked=request.args,
-        older=_address(after=cursor(page.older), before=None) if page.older else None,
-        newer=_address(before=cursor(page.newer), after=None) if page.newer else None,
+        older=address(after=cursor(page.older), before=None) if page.older else None,
+        newer=address(before=cursor(page.newer), after=None) if page.newer else None,
         csv_query=urlencode(_arguments()),
         types=[("", "All types"), *_types()],
         notice=notice,
@@ -188,44 +130,3 @@ def _notice(notice: str | None, term: terms.Term) -> str | None:
 def _arguments() -> dict[str, str]:
     """Return the fields of the form that were filled in: a browser sends the empty ones too."""
     return {name: value for name, value in request.args.items() if value.strip()}
-
-
-def _address(**changes: object) -> str:
-    """Return the address of this page with other arguments; none removes one."""
-    arguments = {**request.args.to_dict(), **changes}
-    given = {name: value for name, value in arguments.items() if value is not None}
-    return f"{request.path}?{urlencode(given)}"
-
-
-def _start() -> Start | None:
-    """Return where a page of a numbered list begins, as its address says."""
-    for name in ("after", "before"):
-        number = request.args.get(name, type=int)
-        if number is not None:
-            return Start(max(0, min(number, LARGEST)), is_backward=name == "before")
-    return None
-
-
-def _ways(page: files.Page[Any]) -> dict[str, str | None]:
-    """Return the addresses of the pages before and after."""
-    back, on = page.previous, page.next
-    return {
-        "previous": _address(before=back.number, after=None) if back else None,
-        "next": _address(after=on.number, before=None) if on else None,
-    }
-
-
-def _chosen(options: dict[str, Any]) -> list[str]:
-    """Return in words the options of an import that are not as usual."""
-    usual = asdict(d0010.Options())
-    return [
-        name.replace("_", " ") if value is True else f"{name.replace('_', ' ')}: {value}"
-        for name, value in options.items()
-        if value != usual.get(name)
-    ]
-
-
-def _label(item: str, code: str | None) -> str | None:
-    """Return a code with what it means."""
-    words = d0010.LABELS[item].get(code or "")
-    return f"{code}: {words}" if words else code

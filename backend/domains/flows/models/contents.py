@@ -29,6 +29,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from backend.core.database import Model
 
 STATUSES = (
+    "waiting",
     "running",
     "imported",
     "imported_with_errors",
@@ -39,6 +40,7 @@ STATUSES = (
 )
 CHANNELS = ("cli", "rest", "sftp", "drop")
 
+UNFINISHED = ("waiting", "running")
 SUCCESSFUL = ("imported", "imported_with_errors")
 _IS_SUCCESSFUL = text("status in ('imported', 'imported_with_errors')")
 _HOLDS_ITS_KEY = text(

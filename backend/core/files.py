@@ -1,0 +1,146 @@
+"""Files that all processes share, by key: in a folder or an object store (`QUINTET_FILES_URL`).
+
+A key names bytes that never change: it ends in their hash, or in something else of their own.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, cast
+from uuid import uuid4
+
+import fsspec  # type: ignore[import-untyped]  # it has no types
+
+from backend.core.config import current_settings
+
+_BLOCK = 1024 * 1024
+
+
+class OverSizeLimit(Exception):
+    """More bytes came than are accepted."""
+
+
+@contextmanager
+def received(
+    head: bytes, stream: BinaryIO, *, folder: str, size_limit: int | None = None
+) -> Iterator[BinaryIO]:
+    """Give an unnamed copy of what is read already and of what is left in the stream.
+
+    It vanishes with its process if it is not kept.
+
+    Everything is read from the copy, so a sender who goes on writing changes nothing. It lies
+    beside the kept files where those are in a folder, so that keeping it costs no second copy.
+
+    :raises OverSizeLimit: as soon as more has come
+    """
+    root = _local_root()
+    place = root and root / folder
+    if place is not None:
+        place.mkdir(parents=True, exist_ok=True)
+    with _unnamed(place) as copy:
+        block = head
+        while block:
+            copy.write(block)
+            if size_limit is not None and copy.tell() > size_limit:
+                raise OverSizeLimit
+            block = stream.read(_BLOCK)
+        copy.seek(0)
+        yield copy
+
+
+def _unnamed(folder: Path | None) -> BinaryIO:
+    """Open a file without a name; in a folder it is one that can be given a name later."""
+    if folder is not None:
+        # The library's own are made so that they never can, and other systems have none at all.
+        with suppress(AttributeError, OSError):
+            descriptor = os.open(folder, os.O_RDWR | os.O_TMPFILE, 0o644)
+            return os.fdopen(descriptor, "w+b")
+    return cast("BinaryIO", tempfile.TemporaryFile(dir=folder))
+
+
+def keep(copy: BinaryIO, key: str) -> None:
+    """Keep the bytes under the key; bytes that are there stay as they are."""
+    root = _local_root()
+    if root is None:
+        _upload(copy, key)
+    else:
+        _name(copy, root / key)
+
+
+def opened(key: str) -> BinaryIO:
+    """Open the bytes of a key for reading.
+
+    :raises FileNotFoundError: when there are none
+    """
+    filesystem, root = _filesystem()
+    return cast("BinaryIO", filesystem.open(f"{root}/{key}", "rb"))
+
+
+def remove(key: str) -> None:
+    """Remove the bytes of a key; it is no mistake if there are none."""
+    filesystem, root = _filesystem()
+    with suppress(FileNotFoundError):
+        filesystem.rm_file(f"{root}/{key}")
+
+
+def _filesystem() -> tuple[fsspec.AbstractFileSystem, str]:
+    # A list from memory would not know what other processes have written and removed.
+    filesystem, root = fsspec.url_to_fs(current_settings().files_url, use_listings_cache=False)
+    return filesystem, root
+
+
+def _local_root() -> Path | None:
+    """Return the folder, or None where the files are not in one of this machine."""
+    url = current_settings().files_url
+    if "://" in url and not url.startswith("file://"):
+        return None
+    return Path(url.removeprefix("file://")).resolve()
+
+
+def _name(copy: BinaryIO, target: Path) -> None:
+    """Give the unnamed copy its name, once its bytes are on the disk."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.fsync(copy.fileno())
+        # Only with a descriptor for its folder, which is of no other use, does this follow links.
+        source, descriptor = f"/proc/self/fd/{copy.fileno()}", copy.fileno()
+        os.link(source, target, src_dir_fd=descriptor, follow_symlinks=True)
+    except FileExistsError:
+        return
+    except OSError:
+        # Without unnamed files (other systems and some disks) it is copied once more.
+        temporary = target.with_name(f".{target.name}.{uuid4().hex}")
+        with temporary.open("xb") as out:
+            _copy(copy, cast("BinaryIO", out))
+            out.flush()
+            os.fsync(out.fileno())
+        temporary.replace(target)
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _upload(copy: BinaryIO, key: str) -> None:
+    """Write to a name of its own first, so that the key never names half a file."""
+    filesystem, root = _filesystem()
+    target = f"{root}/{key}"
+    if filesystem.exists(target):
+        return
+    temporary = f"{root}/incoming/{uuid4().hex}"
+    with filesystem.open(temporary, "wb") as out:
+        _copy(copy, out)
+    filesystem.mv(temporary, target)
+
+
+def _copy(copy: BinaryIO, out: BinaryIO) -> None:
+    copy.seek(0)
+    shutil.copyfileobj(copy, out, _BLOCK)

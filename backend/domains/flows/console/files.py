@@ -1,0 +1,154 @@
+"""The files that came in: their list, one of them, and what staff decide about it."""
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import flash, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from backend.core.auth import required_identity
+from backend.core.errors import Invalid
+from backend.core.security import body_limit
+from backend.domains.flows import d0010
+from backend.domains.flows.console.addresses import LARGEST, start, ways
+from backend.domains.flows.console.blueprint import blueprint
+from backend.domains.flows.models import STATUSES, UNFINISHED
+from backend.domains.flows.services import (
+    files,
+    imports,
+    loading,
+    places,
+    quarantine,
+    remote,
+    uploads,
+    waiting,
+)
+from backend.domains.flows.services.files import Severity
+from backend.domains.flows.services.quarantine import Actor
+from backend.domains.flows.services.uploads import Sender, Upload
+
+REFRESH = 2  # Seconds between two looks at a file that is being imported.
+OPTIONS = ("strict", "lenient_footer", "allow_test")
+KINDS = {"imported": "good", "duplicate": "neutral", "waiting": "neutral"}
+KINDS |= {"rejected": "bad", "failed": "bad"}
+
+
+class NoFileChosen(Invalid):
+    """No file was chosen. Go back, choose one or more flow files, and send the form again."""
+
+
+@blueprint.get("/files")
+def show_files() -> str:
+    """Show the files that came in, the newest first."""
+    status = request.args.get("status", "")
+    status = status if status in STATUSES else ""
+    page = files.listed(status=status, start=start())
+    choices = [("", "All"), *((each, each.replace("_", " ")) for each in STATUSES)]
+    return render_template(
+        "flows/files.html",
+        page=page,
+        status=status,
+        choices=choices,
+        drop=places.drop_folder(),
+        remote=remote.state(),
+        **ways(page),
+    )
+
+
+@blueprint.post("/files")
+@body_limit(uploads.LARGEST)
+def upload_files() -> Response:
+    """Take in the files of the form, and show what became of each.
+
+    :raises NoFileChosen: when there is none
+    """
+    sent = [each for each in request.files.getlist("files") if each.filename]
+    if not sent:
+        raise NoFileChosen
+    person = required_identity()
+    results = uploads.take_in(
+        [Upload(each.filename or "", each.stream) for each in sent],  # type: ignore[arg-type]  # it reads bytes
+        sender=Sender(
+            id=person.user_id, email=person.email, address=request.remote_addr or "unknown"
+        ),
+        options=imports.rules(**_options()),
+    )
+    for outcome in (each.outcome for each in results):
+        said = f"{outcome.name}: {outcome.status.replace('_', ' ')}. {outcome.message}"
+        flash(said, KINDS.get(outcome.status, "warning"))
+    if len(results) == 1:
+        return redirect(url_for(".show_file", file_id=results[0].outcome.file_id))
+    return redirect(url_for(".show_files"))
+
+
+@blueprint.get(f"/files/<int(max={LARGEST}):file_id>")
+def show_file(file_id: int) -> Response:
+    """Show one file with all that was found in it, again and again while it is imported."""
+    file = files.one(file_id)
+    asked = request.args.get("severity")
+    severity: Severity = "error" if asked == "error" else "warning" if asked == "warning" else ""
+    page = files.findings(file_id=file_id, severity=severity, start=start())
+    response = make_response(
+        render_template(
+            "flows/file.html",
+            file=file,
+            options=_chosen(file.options),
+            page=page,
+            severity=severity,
+            kept=loading.FINDINGS_STORED,
+            progress=waiting.progress(file_id),
+            decision=quarantine.decision(file_id),
+            is_repeatable=file.status in quarantine.REPEATABLE,
+            **ways(page),
+        )
+    )
+    if file.status in UNFINISHED:
+        response.headers["Refresh"] = str(REFRESH)
+    return response
+
+
+@blueprint.post(f"/files/<int(max={LARGEST}):file_id>/release")
+def release_file(file_id: int) -> Response:
+    """Have a file in quarantine imported."""
+    quarantine.release(file_id=file_id, reason=request.form.get("reason", ""), actor=_actor())
+    return _back(file_id, "The file is released, and is imported in a moment.")
+
+
+@blueprint.post(f"/files/<int(max={LARGEST}):file_id>/discard")
+def discard_file(file_id: int) -> Response:
+    """Leave a file in quarantine out for good."""
+    quarantine.discard(file_id=file_id, reason=request.form.get("reason", ""), actor=_actor())
+    return _back(file_id, "The file is discarded.")
+
+
+@blueprint.post(f"/files/<int(max={LARGEST}):file_id>/repetition")
+def reprocess_file(file_id: int) -> Response:
+    """Process a file again that ended with errors."""
+    quarantine.ask_again(file_id=file_id, options=_options(), actor=_actor())
+    return _back(
+        file_id, "The file is processed again in a moment. What is there stays until then."
+    )
+
+
+def _options() -> dict[str, bool]:
+    return {name: bool(request.form.get(name)) for name in OPTIONS}
+
+
+def _actor() -> Actor:
+    person = required_identity()
+    return Actor(id=person.user_id, name=person.email)
+
+
+def _back(file_id: int, message: str) -> Response:
+    flash(message, "good")
+    return redirect(url_for(".show_file", file_id=file_id))
+
+
+def _chosen(options: dict[str, Any]) -> list[str]:
+    """Return in words the options of an import that are not as usual."""
+    usual = asdict(d0010.Options())
+    return [
+        name.replace("_", " ") if value is True else f"{name.replace('_', ' ')}: {value}"
+        for name, value in options.items()
+        if value != usual.get(name)
+    ]

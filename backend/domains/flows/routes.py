@@ -1,0 +1,164 @@
+"""Flow files over HTTP: sending them, what became of them, and the readings that they brought."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from flask import request
+from werkzeug.datastructures import FileStorage
+
+from backend.core.auth import ApiBlueprint, required_identity
+from backend.core.errors import Conflict, DomainError, Invalid, Unexpected
+from backend.core.security import body_limit
+from backend.domains.flows.schemas import (
+    FileAnswerSchema,
+    FileListSchema,
+    FilesQuerySchema,
+    FindingListSchema,
+    FindingsQuerySchema,
+    ReadingListSchema,
+    ReadingsQuerySchema,
+    UploadAnswerSchema,
+    UploadOptionsSchema,
+    UploadSchema,
+    cursor,
+)
+from backend.domains.flows.services import files, imports, readings, uploads, waiting
+from backend.domains.flows.services.files import Start
+from backend.domains.flows.services.uploads import Result, Sender, Upload
+
+LARGEST = 2**63 - 1
+# The library documents a form's fields and its files as two things; a body is one.
+FORM = {
+    "type": "object",
+    "required": ["files"],
+    "properties": {
+        "files": {"type": "array", "items": {"type": "string", "format": "binary"}},
+        **{
+            name: {"type": "boolean", "default": False, **field.metadata}
+            for name, field in UploadOptionsSchema().fields.items()
+        },
+    },
+}
+
+blueprint = ApiBlueprint(
+    "flows", __name__, role="staff", description="Meter-reading files and their readings"
+)
+
+
+class FileRejected(Invalid):
+    """The flow file cannot be imported. The errors name lines; correct them and send it again.
+
+    The member `data` tells for each file what became of it.
+    """
+
+
+class FileQuarantined(Conflict):
+    """The sender used one file's identity for another content. Somebody has to decide between them.
+
+    The file is kept until staff release or discard it; sending it again does not help.
+    """
+
+
+@blueprint.post("/files")
+@blueprint.arguments(UploadOptionsSchema, location="form")
+@blueprint.arguments(UploadSchema, location="files")
+@blueprint.response(201, UploadAnswerSchema)
+@blueprint.alt_response(200, schema=UploadAnswerSchema, description="All were imported before")
+@blueprint.alt_response(202, schema=UploadAnswerSchema, description="Imported in the background")
+@blueprint.alt_response(207, schema=UploadAnswerSchema, description="Each has its own status")
+@blueprint.alt_response(409, "CONFLICT")
+@blueprint.alt_response(413, "REQUEST_ENTITY_TOO_LARGE")
+@blueprint.alt_response(422, "UNPROCESSABLE_ENTITY")
+@blueprint.doc(parameters=[], requestBody={"content": {"multipart/form-data": {"schema": FORM}}})
+@body_limit(uploads.LARGEST)
+def create_files(
+    options: dict[str, bool], sent: dict[str, list[FileStorage]]
+) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Send one or more D0010 or D0086 files.
+
+    Each file is judged by itself: 201 imported (perhaps with errors, see its findings), 200
+    imported before, 409 in quarantine, 422 rejected, 202 accepted and to be imported in the
+    background, as large files are; 207 when they differ. The Location header leads to the one
+    file, or to the list. A problem's member `data` says the same of each file.
+    """
+    results = take_in(sent["files"], options)
+    status = uploads.overall(results)
+    if status >= HTTPStatus.BAD_REQUEST:
+        raise _refusal(status, results)
+    link = f"/api/flows/files/{results[0].outcome.file_id}"
+    headers = {"Location": link if len(results) == 1 else "/api/flows/files"}
+    return {"data": [each.as_json() for each in results]}, status, headers
+
+
+def take_in(sent: Sequence[FileStorage], options: dict[str, bool]) -> list[Result]:
+    """Return what becomes of the files of this request."""
+    person = required_identity()
+    return uploads.take_in(
+        [Upload(each.filename or "unnamed", each.stream) for each in sent],  # type: ignore[arg-type]  # it reads bytes
+        sender=Sender(
+            id=person.user_id, email=person.email, address=request.remote_addr or "unknown"
+        ),
+        options=imports.rules(**options),
+    )
+
+
+@blueprint.get("/files")
+@blueprint.arguments(FilesQuerySchema, location="query")
+@blueprint.response(200, FileListSchema)
+@blueprint.alt_response(400, "BAD_REQUEST")
+def list_files(query: dict[str, Any]) -> dict[str, Any]:
+    """List the files that came in, the newest first."""
+    page = files.listed(status=query["status"], start=_start(query))
+    return {"data": page.rows, "page": {"next": page.next and str(page.next.number)}}
+
+
+@blueprint.get(f"/files/<int(max={LARGEST}):file_id>")
+@blueprint.response(200, FileAnswerSchema)
+@blueprint.alt_response(404, "NOT_FOUND")
+def show_file(file_id: int) -> dict[str, Any]:
+    """Show what became of a file; while it is being imported, how far that is."""
+    return {"data": files.one(file_id), "progress": waiting.progress(file_id)}
+
+
+@blueprint.get(f"/files/<int(max={LARGEST}):file_id>/findings")
+@blueprint.arguments(FindingsQuerySchema, location="query")
+@blueprint.response(200, FindingListSchema)
+@blueprint.alt_response(400, "BAD_REQUEST")
+@blueprint.alt_response(404, "NOT_FOUND")
+def list_findings(query: dict[str, Any], file_id: int) -> dict[str, Any]:
+    """List what was wrong or odd in a file, in the order of its lines."""
+    files.one(file_id)
+    page = files.findings(file_id=file_id, severity=query["severity"], start=_start(query))
+    return {"data": page.rows, "page": {"next": page.next and str(page.next.number)}}
+
+
+@blueprint.get("/readings")
+@blueprint.arguments(ReadingsQuerySchema, location="query")
+@blueprint.response(200, ReadingListSchema)
+@blueprint.alt_response(400, "BAD_REQUEST")
+@blueprint.alt_response(422, "UNPROCESSABLE_ENTITY")
+def list_readings(query: dict[str, Any]) -> dict[str, Any]:
+    """List the readings of an MPAN or of a meter's serial, or of those that begin so."""
+    page = readings.search(query["query"], start=query.get("after"))
+    if page.notice == "too many":
+        raise readings.TooManyMeters("More meters begin so than can be put together.")
+    return {"data": page.hits, "page": {"next": cursor(page.older) if page.older else None}}
+
+
+def _start(query: dict[str, Any]) -> Start | None:
+    return Start(query["after"]) if "after" in query else None
+
+
+def _refusal(status: int, results: Sequence[Result]) -> DomainError:
+    """Return the problem that all the files share, with each finding by its line."""
+    kinds = {422: FileRejected, 409: FileQuarantined}
+    kind: type[DomainError] = kinds.get(status, Unexpected)
+    errors = [
+        {"line": each.line, "code": each.code, "detail": each.message}
+        for result in results
+        for each in result.outcome.findings
+        if each.severity == "error"
+    ]
+    said = " ".join(each.outcome.message for each in results[:10])
+    return kind(said, errors=errors, data=[each.as_json() for each in results])

@@ -1,0 +1,96 @@
+"""Where the bytes of a file wait, and where they go when it has been imported."""
+
+from pathlib import Path
+from typing import BinaryIO, cast
+from uuid import uuid4
+
+from backend.core import files
+from backend.core.config import current_settings
+from backend.core.errors import Unavailable
+from backend.domains.flows.models import FlowFile, FlowFinding, FlowWaiting
+from backend.domains.flows.services import files as receipts
+from backend.domains.flows.services import folders
+from backend.domains.flows.services.archive import FOLDER
+
+PROCESSING, PROCESSED, QUARANTINE = "processing", "processed", "quarantine"
+GOOD = {"imported", "imported_with_errors", "duplicate"}
+_FINDINGS_TOLD = 20
+
+
+class DropFolderMissing(Unavailable):
+    """No drop folder is set. The setting is QUINTET_FLOWS_DROP."""
+
+
+def drop_folder() -> Path | None:
+    """Return the folder in which files are left for us, if there is one."""
+    address = current_settings().flows_drop
+    return Path(address.removeprefix("file://")).resolve() if address else None
+
+
+def stage(copy: BinaryIO, raw_hash: str) -> str:
+    """Keep bytes until they are imported, and return their key: hash, and a part of its own.
+
+    Two uploads of the same bytes do not share it, so that the end of one is not the other's.
+    """
+    key = f"{FOLDER}/staged/{raw_hash}-{uuid4().hex[:12]}"
+    files.keep(copy, key)
+    return key
+
+
+def opened(waiting: FlowWaiting) -> BinaryIO:
+    """Open the bytes that wait.
+
+    :raises FileNotFoundError: when somebody took them away
+    :raises DropFolderMissing: when they are in a folder that is no longer set
+    """
+    if waiting.place == "folder":
+        return cast("BinaryIO", _path(waiting).open("rb"))
+    return files.opened(waiting.location)
+
+
+def put_away(waiting: FlowWaiting, file: FlowFile) -> bool:
+    """Move or remove the bytes now that the file has ended, and say whether they are settled.
+
+    Staged bytes of a failed file stay: nobody else has them any more.
+    """
+    if waiting.place == "folder":
+        _settle(waiting, file)
+    elif waiting.place == "staged":
+        if file.status == "failed":
+            return False
+        files.remove(waiting.location)
+    return True
+
+
+def _settle(waiting: FlowWaiting, file: FlowFile) -> None:
+    path, root = _path(waiting), _root()
+    if path.exists():
+        if file.status in GOOD:
+            folders.move(path, root / PROCESSED)
+        else:
+            folders.move(path, root / QUARANTINE, reason=_reason(file))
+    if path.parent.exists():
+        path.parent.rmdir()
+
+
+def _path(waiting: FlowWaiting) -> Path:
+    return _root() / PROCESSING / waiting.location
+
+
+def _root() -> Path:
+    root = drop_folder()
+    if root is None:
+        raise DropFolderMissing
+    return root
+
+
+def _reason(file: FlowFile) -> str:
+    page = receipts.findings(file_id=file.id)
+    told = "".join(_line(each) for each in page.rows[:_FINDINGS_TOLD])
+    address = f"{current_settings().public_url}/admin/flows/files/{file.id}"
+    return f"{file.status}: {file.message}\n{told}\nFile {file.id}: {address}\n"
+
+
+def _line(finding: FlowFinding) -> str:
+    where = f"line {finding.line_number}: " if finding.line_number else ""
+    return f"- {where}{finding.message}\n"

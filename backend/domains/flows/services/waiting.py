@@ -1,0 +1,161 @@
+"""Files that are accepted first and imported by a job: uploads, and what folders and servers bring.
+
+The receipt, the place of its bytes and the job are committed together. The job may be done twice or
+be cut off anywhere: the receipt's lock and its status let each file be imported once.
+"""
+
+import time
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from sqlalchemy import update
+
+from backend.core import database
+from backend.core.database import db
+from backend.core.errors import Unavailable
+from backend.core.outbox import enqueue
+from backend.domains.flows import d0010
+from backend.domains.flows.models import UNFINISHED, FlowFile, FlowWaiting
+from backend.domains.flows.services import imports, loading, messages, places, receipts
+from backend.domains.flows.services.receipts import Delivery
+
+TOPIC = "flows.import_file"
+TRIES = 3
+_SHOWN_EVERY = 1.0  # Seconds between two steps of the progress that people see.
+
+
+class NotImported(Unavailable):
+    """The import failed, and nothing of it was kept. Try again; if it fails again, tell us."""
+
+
+def add(
+    delivery: Delivery, options: d0010.Options, *, size: int, place: str, location: str = ""
+) -> tuple[FlowFile, FlowWaiting]:
+    """Write a receipt for bytes that wait, and ask for their import, in this transaction."""
+    file = receipts.draft(delivery, options)
+    file.status, file.size_bytes = "waiting", size
+    db.session.add(file)
+    db.session.flush()
+    return file, ask(file, place=place, location=location)
+
+
+def ask(file: FlowFile, *, place: str, location: str, is_released: bool = False) -> FlowWaiting:
+    """Ask for the import of a receipt whose bytes are there."""
+    file.status = "waiting"
+    row = FlowWaiting(file_id=file.id, place=place, location=location, is_released=is_released)
+    db.session.add(row)
+    enqueue(TOPIC, file_id=file.id)
+    return row
+
+
+def ask_again(file: FlowFile, row: FlowWaiting) -> None:
+    """Give a file that was given up all its tries again."""
+    file.status, row.tries = "waiting", 0
+    enqueue(TOPIC, file_id=file.id)
+
+
+def find(file_id: int) -> FlowWaiting | None:
+    """Return where a file's bytes wait, and how far their import is."""
+    return db.session.get(FlowWaiting, file_id)
+
+
+def progress(file_id: int) -> dict[str, int] | None:
+    """Return how many records of a file are read, of how many, or None when it has ended."""
+    row = find(file_id)
+    return {"done": row.records_done, "total": row.records_total} if row else None
+
+
+def import_one(file_id: int) -> None:
+    """Import the file and put its bytes where they belong; nothing is done where that is done.
+
+    It opens transactions of its own, as an import does.
+
+    :raises NotImported: when it failed, and is to be tried again
+    :raises InOtherHands: when another process is at it
+    """
+    if task := _to_do(file_id):
+        _try(*task)
+    with database.transaction():
+        if waiting := find(file_id):
+            file = db.session.get_one(FlowFile, file_id)
+            if places.put_away(waiting, file):
+                db.session.delete(waiting)
+
+
+def _to_do(file_id: int) -> tuple[FlowFile, FlowWaiting] | None:
+    with database.transaction():
+        file = db.session.get(FlowFile, file_id, populate_existing=True)
+        waiting = db.session.get(FlowWaiting, file_id, populate_existing=True)
+        if file is None or waiting is None or file.status not in UNFINISHED:
+            return None
+        receipts.hold(file_id)
+        return file, waiting
+
+
+def _try(file: FlowFile, waiting: FlowWaiting) -> None:
+    if waiting.tries >= TRIES:
+        _give_up(file.id)
+        return
+    try:
+        stream = places.opened(waiting)
+    except FileNotFoundError:
+        _give_up(file.id, messages.GONE)
+        return
+    is_last = waiting.tries + 1 == TRIES
+    with stream, suppress(receipts.NotWaiting):
+        outcome = imports.import_file(
+            stream,
+            delivery=_delivery(file, waiting),
+            options=d0010.Options(**file.options),
+            progress=_progress(file.id),
+        )
+        if outcome.status == "failed" and is_last:
+            _give_up(file.id, outcome.message)
+        elif outcome.status == "failed":
+            raise NotImported(outcome.message)
+
+
+def _delivery(file: FlowFile, waiting: FlowWaiting) -> Delivery:
+    return Delivery(
+        name=file.name,
+        channel=file.channel,
+        actor=file.actor,
+        actor_id=file.actor_id,
+        source=file.source,
+        receipt_id=file.id,
+        is_released=waiting.is_released,
+    )
+
+
+def _give_up(file_id: int, message: str = messages.INTERRUPTED) -> None:
+    with database.transaction():
+        receipts.hold(file_id)
+        file = receipts.find(file_id)
+        if file.status not in UNFINISHED:
+            return
+        file.status, file.message = "failed", message
+        file.finished_at = datetime.now(UTC)
+        receipts.quarantine_if_needed(file)
+
+
+def _progress(file_id: int) -> loading.Progress:
+    shown_at = 0.0
+
+    def show(done: int, total: int) -> None:
+        nonlocal shown_at
+        if time.monotonic() - shown_at < _SHOWN_EVERY:
+            return
+        shown_at = time.monotonic()
+        row = update(FlowWaiting).where(FlowWaiting.file_id == file_id)
+        with database.apart() as session:
+            session.execute(row.values(records_done=done, records_total=total))
+
+    return show
+
+
+def options_of(file: FlowFile, **changes: bool) -> d0010.Options:
+    """Return the options under which a file came, with some of them changed, as of today."""
+    known = {name: file.options.get(name, usual) for name, usual in asdict(d0010.Options()).items()}
+    chosen = {name: known[name] for name in ("strict", "lenient_footer", "allow_test")}
+    return imports.rules(**(chosen | changes))

@@ -1,0 +1,235 @@
+from dataclasses import replace
+from io import BytesIO
+
+import pytest
+from sqlalchemy import func, select
+
+from backend.core import outbox
+from backend.core.audit import AuditEvent
+from backend.core.database import db
+from backend.domains.flows.models import FlowFile, FlowQuarantine, FlowReading, FlowWaiting
+from backend.domains.flows.services import notices, readings
+from backend.domains.flows.services.readings import Query
+from backend.domains.flows.services.terms import Term
+
+
+@pytest.fixture
+def staff(signed_in):
+    return signed_in("staff")
+
+
+@pytest.fixture
+def conflict(real_database, take_in, example):
+    """A file in quarantine: the day register of the first one has another value."""
+    take_in(example)
+    return take_in(example.swap(4, "4521.0", "4522.0")).file_id
+
+
+def decide(client, file_id, what, reason="the sender confirmed it"):
+    return client.post(f"/admin/flows/files/{file_id}/{what}", data={"reason": reason})
+
+
+def status(file_id):
+    db.session.rollback()
+    return db.session.scalar(select(FlowFile.status).where(FlowFile.id == file_id))
+
+
+def values():
+    found = readings.search(Query(term=Term.of("QA1000001"))).hits
+    return {(each.register, each.value_text) for each in found}
+
+
+def actions():
+    db.session.rollback()
+    query = select(AuditEvent.action).where(AuditEvent.action.startswith("flows."))
+    return db.session.scalars(query.order_by(AuditEvent.sequence)).all()
+
+
+def run_jobs():
+    for _ in range(4):
+        outbox.run_due()
+    db.session.rollback()
+
+
+def test_a_released_file_is_imported_beside_the_other_and_counts(staff, conflict):
+    assert decide(staff, conflict, "release").status_code == 302
+    assert status(conflict) == "waiting"
+
+    run_jobs()
+
+    assert status(conflict) == "imported"
+    assert values() == {("DY", "4522.0"), ("NT", "1987.5")}
+    assert actions() == ["flows.release"]
+    page = staff.get(f"/admin/flows/files/{conflict}").text
+    assert "the sender confirmed it" in page
+    assert staff.person.email in page
+
+
+def test_a_discarded_file_stays_out_with_its_reason(staff, conflict):
+    decide(staff, conflict, "discard")
+
+    run_jobs()
+
+    assert status(conflict) == "quarantined"
+    assert values() == {("DY", "4521.0"), ("NT", "1987.5")}
+    assert actions() == ["flows.discard"]
+
+
+@pytest.mark.parametrize("what", ["release", "discard"])
+def test_a_decision_needs_its_reason(staff, conflict, what):
+    assert decide(staff, conflict, what, " ").status_code == 422
+
+
+@pytest.mark.parametrize("what", ["release", "discard"])
+def test_what_is_decided_stays_decided(staff, conflict, what):
+    decide(staff, conflict, "discard")
+    assert decide(staff, conflict, what).status_code == 409
+    assert actions() == ["flows.discard"]
+
+
+def test_a_file_that_was_imported_cannot_be_released(staff, take_in, example):
+    assert decide(staff, take_in(example).file_id, "release").status_code == 409
+
+
+def test_the_commands_do_the_same(quintet, conflict):
+    result = quintet("flows", "release", conflict, "--reason", "confirmed by telephone")
+    assert result.exit_code == 0, result.output
+    run_jobs()
+    assert status(conflict) == "imported"
+    again = quintet("flows", "discard", conflict, "--reason", "no")
+    assert again.exit_code == 1
+    assert "Nothing is to be decided" in again.output
+
+
+@pytest.fixture
+def with_error(real_database, take_in, example):
+    """A file whose first MPAN has a wrong check digit, imported without it."""
+    return take_in(example.swap(2, "9900123456780", "9900123456781")).file_id
+
+
+def count(file_id):
+    db.session.rollback()
+    query = select(func.count()).select_from(FlowReading).where(FlowReading.file_id == file_id)
+    return db.session.scalar(query)
+
+
+@pytest.fixture
+def lenient(real_database, monkeypatch):
+    """Only warn of wrong check digits from now on."""
+    settings = replace(real_database.extensions["settings"], flows_check_digit="warn")
+    monkeypatch.setitem(real_database.extensions, "settings", settings)
+
+
+def test_a_file_processed_again_replaces_its_own_rows(staff, with_error, lenient):
+    assert (status(with_error), count(with_error)) == ("imported_with_errors", 2)
+
+    staff.post(f"/admin/flows/files/{with_error}/repetition")
+    run_jobs()
+
+    assert (status(with_error), count(with_error)) == ("imported", 4)
+    assert actions() == ["flows.ask-reprocess", "flows.reprocess"]
+    last = db.session.scalars(
+        select(AuditEvent).where(AuditEvent.action == "flows.reprocess")
+    ).one()
+    assert last.actor_id == staff.person.id
+    assert last.before == {"status": "imported_with_errors", "readings": 2}
+    assert last.after == {"status": "imported", "readings": 4}
+    assert last.object_id == str(with_error)
+
+
+def test_a_file_refused_when_it_is_processed_again_stays_as_it_was(quintet, with_error):
+    result = quintet("flows", "reprocess", with_error, "--strict")
+
+    assert result.exit_code == 4, result.output
+    assert (status(with_error), count(with_error)) == ("imported_with_errors", 2)
+    errors = db.session.scalar(select(FlowFile.errors_total))
+    assert errors > 0
+    assert actions() == []
+
+
+def test_a_failure_while_processing_again_changes_nothing(
+    quintet, with_error, lenient, broken_table
+):
+    result = quintet("flows", "reprocess", with_error)
+
+    assert result.exit_code == 1, result.output
+    assert (status(with_error), count(with_error)) == ("imported_with_errors", 2)
+
+
+def test_the_command_processes_again_at_once(quintet, with_error, lenient):
+    result = quintet("flows", "reprocess", with_error)
+    assert result.exit_code == 0, result.output
+    assert (status(with_error), count(with_error)) == ("imported", 4)
+
+
+def test_a_good_file_is_not_processed_again(quintet, real_database, take_in, example):
+    result = quintet("flows", "reprocess", take_in(example).file_id)
+    assert result.exit_code == 1
+    assert "is imported" in result.output
+
+
+@pytest.fixture
+def two_conflicts(conflict, take_in, example):
+    take_in(example.swap(4, "4521.0", "4523.0"), name="second.uff")
+    return conflict
+
+
+def test_staff_are_told_once_of_all_files_in_quarantine(staff, signed_in, two_conflicts, postbox):
+    signed_in("underwriter")
+    for _ in range(2):
+        notices.report_quarantine()
+        db.session.commit()
+
+    run_jobs()
+
+    (message,) = postbox.messages
+    assert message["To"] == staff.person.email
+    assert message["Subject"] == "2 flow files need somebody to look at"
+    content = message.get_content()
+    assert f"/admin/flows/files/{two_conflicts}" in content
+    assert "second.uff" in content
+    assert "9900123456780" not in content
+
+
+def test_nobody_is_told_of_what_is_decided_already(staff, conflict, postbox):
+    decide(staff, conflict, "discard")
+    notices.report_quarantine()
+    db.session.commit()
+    run_jobs()
+    assert postbox.messages == []
+
+
+def test_a_rejected_upload_is_the_senders_to_see_and_not_in_quarantine(take_in, example):
+    take_in(example.line(14, None))
+    assert db.session.scalars(select(FlowQuarantine)).all() == []
+
+
+def test_the_console_takes_several_files_and_says_what_became_of_each(staff, example):
+    files = [(BytesIO(example.encode()), "a.uff"), (BytesIO(b"hello"), "b.uff")]
+    response = staff.post("/admin/flows/files", data={"files": files}, follow_redirects=True)
+    assert "a.uff: imported. 4 readings imported." in response.text
+    assert "b.uff: rejected." in response.text
+
+
+def test_one_file_leads_to_its_page(staff, example):
+    data = {"files": [(BytesIO(example.encode()), "a.uff")]}
+    response = staff.post("/admin/flows/files", data=data)
+    assert response.location.startswith("/admin/flows/files/")
+    assert staff.post("/admin/flows/files").status_code == 422
+
+
+def test_the_page_of_a_running_file_shows_how_far_it_is_and_renews_itself(staff, app):
+    file = FlowFile(name="big.uff", channel="rest", status="running")
+    db.session.add(file)
+    db.session.flush()
+    row = FlowWaiting(file_id=file.id, place="staged", location="x")
+    row.records_done, row.records_total = 20_000, 80_000
+    db.session.add(row)
+    db.session.commit()
+
+    response = staff.get(f"/admin/flows/files/{file.id}")
+
+    assert response.headers["Refresh"] == "2"
+    assert "20,000 of 80,000 records" in response.text
+    progress = staff.get(f"/api/flows/files/{file.id}").json["progress"]
+    assert progress == {"done": 20_000, "total": 80_000}
