@@ -72,7 +72,7 @@ def tell_staff(
     )
 
 
-@task("flows.retention", is_renewed=True, every="17 3 * * *")
+@task("flows.enforce_retention", is_renewed=True, every="17 3 * * *")
 def enforce_retention(**_: object) -> None:
     """Remove originals and findings that are older than the settings allow."""
     retention.enforce()

@@ -26,7 +26,7 @@ def enforce() -> dict[str, int]:
     }
     if any(removed.values()):
         with database.transaction():
-            audit.record(action="flows.retention", object_type="flow-file", after=removed)
+            audit.record(action="flows.enforce_retention", object_type="flow-file", after=removed)
     return removed
 
 

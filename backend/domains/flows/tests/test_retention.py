@@ -54,7 +54,7 @@ def test_originals_go_after_their_time_and_readings_stay(keep, take_in, example)
     assert len(db.session.scalars(select(FlowReading)).all()) == 8
     assert files.lines_if_kept(db.session.get_one(FlowFile, old), 4) == []
     event = db.session.scalars(select(AuditEvent)).one()
-    assert (event.action, event.after) == ("flows.retention", removed)
+    assert (event.action, event.after) == ("flows.enforce_retention", removed)
 
 
 def test_an_original_stays_while_somebody_has_to_decide_about_it(keep, take_in, example):
