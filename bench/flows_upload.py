@@ -1,8 +1,8 @@
 """How much memory an upload of 100 MB costs the API: less than 20 MB more than before.
 
 The file is sent to the server as `make run` starts it, once to be imported in the background, which
-is what happens to such a file, and once to be imported in the request for comparison; the resident memory of the serving process is looked at
-every 10 ms.
+is what happens to such a file, and once to be imported in the request, for comparison. The resident
+memory of the serving process is looked at every 10 ms.
 """
 
 import http.client
