@@ -17,7 +17,7 @@ import paramiko  # type: ignore[import-untyped]  # it has no types
 import structlog
 from sqlalchemy import update
 
-from backend.core import database
+from backend.core import database, metrics
 from backend.core.config import InvalidSettings, current_settings
 from backend.core.database import db
 from backend.domains.flows.models import FlowLook, FlowSource
@@ -200,3 +200,11 @@ def _note(name: str, state: str, message: str) -> None:
         log.error("server barred", source=name, reason=message)
     elif state == "away":
         log.warning("server away", source=name, reason=message)
+
+
+def _is_barred() -> float:
+    row = state()
+    return float(row is not None and row.state == "stopped")
+
+
+metrics.gauge("flows_source_barred", "1 while the remote server has another key", _is_barred)

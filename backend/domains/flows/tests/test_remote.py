@@ -167,6 +167,7 @@ def test_an_unknown_or_changed_host_key_bars_the_server_and_nothing_else(
 def test_the_alarm_is_shown_in_the_console(outbound, known_hosts, signed_in):
     known_hosts.write_text("")
     remote.collect()
+    assert remote._is_barred() == 1
     page = signed_in("staff").get("/admin/flows/files").text
     assert "Nothing is fetched from sftp://quintet@127.0.0.1" in page
 
