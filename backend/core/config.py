@@ -64,6 +64,10 @@ class Settings:
     secret_key: str = setting(
         "QUINTET_SECRET_KEY", "signs session cookies and cursors", LOCAL_SECRET, _secret
     )
+    secret_key_previous: str = setting(
+        "QUINTET_SECRET_KEY_PREVIOUS", "still read after a rotation, never signed with", "", _secret
+    )
+    build_id: str = setting("QUINTET_BUILD_ID", "tells the caches of two versions apart", "")
     jwt_keys: str = setting(
         "QUINTET_JWT_KEYS", "Ed25519 private keys in PEM, the first one signs", "", _secret
     )

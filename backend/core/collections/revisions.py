@@ -1,0 +1,125 @@
+"""Revisions: a counter for each table, raised in the transaction of every write by a trigger.
+
+An ORM hook would miss bulk statements, and a sequence would show before the commit. A table's
+revision is the sum of a few counters, of which each connection raises its own: writers of the same
+table would otherwise wait for each other's commit.
+"""
+
+from typing import Any
+
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, any_, bindparam, func, literal_column, or_, select
+from sqlalchemy import Text as SqlText
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.core.collections.declaration import Collection, Scope
+from backend.core.database import Model
+
+SHARDS = 16
+
+
+class CollectionRevision(Model):
+    """One of the counters whose sum tells how often a table was written to."""
+
+    __tablename__ = "collection_revision"
+
+    name: Mapped[str] = mapped_column(SqlText, primary_key=True)
+    owner: Mapped[str] = mapped_column(SqlText, primary_key=True)
+    shard: Mapped[int] = mapped_column(primary_key=True)
+    value: Mapped[int] = mapped_column(BigInteger)
+
+
+CREATE_FUNCTIONS = (
+    f"""
+create function raise_revision(of_table text, of_owner text) returns void language sql as $$
+    insert into collection_revision as counter (name, owner, shard, value)
+    values (of_table, of_owner, pg_backend_pid() % {SHARDS}, 1)
+    on conflict (name, owner, shard) do update set value = counter.value + 1
+$$""",
+    """
+create function raise_table_revision() returns trigger language plpgsql as $$
+begin
+    perform raise_revision(tg_table_name, '');
+    return null;
+end $$""",
+    """
+create function raise_owner_revision() returns trigger language plpgsql as $$
+declare
+    -- One order for all, so that two writers of the same owners never wait for each other in turn.
+    rows text := case tg_op
+        when 'INSERT' then 'select * from new_rows'
+        when 'DELETE' then 'select * from old_rows'
+        else 'select * from old_rows union all select * from new_rows' end;
+begin
+    execute format(
+        'select raise_revision(%L, owner) from (select distinct coalesce(%I::text, '''') as owner '
+        'from (%s) as changed order by 1) as owners', tg_table_name, tg_argv[0], rows);
+    return null;
+end $$""",
+)
+
+DROP_FUNCTIONS = (
+    "drop function raise_owner_revision()",
+    "drop function raise_table_revision()",
+    "drop function raise_revision(text, text)",
+)
+
+
+def attach_trigger(operations: Any, table: str, *, owner: str | None = None) -> None:
+    """Let every write to the table raise its revision, from now on.
+
+    Called by migrations with Alembic's `op`. With `owner`, the column that names each row's owner,
+    every owner has a revision of their own; do that where callers see only their own rows.
+    """
+    if owner is None:
+        operations.execute(
+            f'create trigger raise_revision after insert or update or delete or truncate on "{table}" '
+            "for each statement execute function raise_table_revision()"
+        )
+        return
+    passed = {
+        "insert": "new table as new_rows",
+        "update": "old table as old_rows new table as new_rows",
+        "delete": "old table as old_rows",
+    }
+    for event, tables in passed.items():
+        operations.execute(
+            f'create trigger raise_revision_on_{event} after {event} on "{table}" '
+            f"referencing {tables} for each statement "
+            f"execute function raise_owner_revision('{owner}')"
+        )
+
+
+def detach_trigger(operations: Any, table: str) -> None:
+    """Undo `attach_trigger`, for a migration's way back."""
+    for suffix in ("", "_on_insert", "_on_update", "_on_delete"):
+        operations.execute(f'drop trigger if exists raise_revision{suffix} on "{table}"')
+
+
+def revision_names(collection: Collection, includes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the tables whose revisions decide whether an answer is still the same."""
+    names = set(collection.revisions)
+    for include in includes:
+        names |= set(collection.includes[include].collection.revisions)
+    return tuple(sorted(names))
+
+
+def revision_of(scope: Scope) -> ColumnElement[Any]:
+    """Return the SQL of one number that grows with every write the caller could notice.
+
+    Its parameters are `revision_names` and, where the scope has an owner, `revision_owner`.
+    """
+    counter = CollectionRevision.__table__
+    names = bindparam("revision_names", type_=ARRAY(SqlText()))
+    query = select(func.coalesce(func.sum(counter.c.value), 0)).where(
+        counter.c.name == any_(names)
+    )
+    if scope.owner is not None:
+        owner = bindparam("revision_owner", type_=SqlText())
+        query = query.where(or_(counter.c.owner == owner, counter.c.owner == literal_column("''")))
+    return query.scalar_subquery()
+
+
+def revision_values(names: tuple[str, ...], scope: Scope) -> dict[str, Any]:
+    """Return the parameters of `revision_of`."""
+    values: dict[str, Any] = {"revision_names": list(names)}
+    return values | ({"revision_owner": scope.owner} if scope.owner is not None else {})

@@ -1,0 +1,167 @@
+"""The doors of a collection: `mount` gives a blueprint its addresses, derived from the declaration."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+from flask import Response, request
+from flask_smorest import Blueprint
+
+from backend.core.collections import conditional
+from backend.core.collections.conditional import tagged, weak_tag
+from backend.core.collections.declaration import Collection, Scope
+from backend.core.collections.discovery import describe
+from backend.core.collections.envelope import dumps, links, list_body, record_body
+from backend.core.collections.grammar import read_pairs
+from backend.core.collections.pages import Page, read_page, read_record, read_revision
+from backend.core.collections.parse import parse_list, parse_record
+from backend.core.collections.problems import Mistakes, NotAcceptable, RecordNotFound
+from backend.core.collections.query import Query
+from backend.core.collections.types import Refused
+
+JSON = "application/json"
+MEDIA = {"json": JSON, "csv": "text/csv", "ndjson": "application/x-ndjson"}
+View = Callable[..., Response]
+
+
+class Doors:
+    """The views of one collection; each only translates."""
+
+    def __init__(self, collection: Collection) -> None:
+        self.collection = collection
+
+    def list(self) -> Response:
+        """Read the rows of the collection, filtered, sorted and cut into pages."""
+        query = parse_list(self.collection, query_string(), accepted())
+        scope = self.collection.scope()
+        tag_of = self._tag_of(query, scope)
+        if known := self._unchanged(query, scope, tag_of):
+            return known
+        page = read_page(self.collection, query, scope)
+        tag = None if page.revision is None else tag_of(page.revision)
+        response = tagged(json_response(list_body(page)), tag)
+        pairs = read_pairs(query_string(), Mistakes())
+        response.headers["Link"] = links(request.path, pairs, page)
+        response.headers["Accept-Query"] = JSON
+        return response
+
+    def record(self, key: str) -> Response:
+        """Read one record of the collection."""
+        accepted(only=("json",))
+        query = parse_record(self.collection, query_string())
+        return read_one(self.collection, self.key(key), query)
+
+    def describe(self) -> Response:
+        """Tell which columns, operators, metrics and limits the collection has."""
+        accepted(only=("json",))
+        self.collection.scope()
+        return json_response(dumps({"data": describe(self.collection)}) + "\n")
+
+    def key(self, text: str) -> Any:
+        """Return the key that the address names.
+
+        :raises RecordNotFound: when no record could have it
+        """
+        try:
+            return self.collection.key_column.type.parse(text)
+        except Refused as refused:
+            raise RecordNotFound(f"No record here has the id {text[:80]}.") from refused
+
+    def _tag_of(self, query: Query, scope: Scope) -> Callable[[int], str]:
+        canonical = [query.applied(), query.cursor, query.page]
+        media = query.format or "json"
+        return lambda revision: weak_tag(self.collection, scope, revision, canonical, media)
+
+    def _unchanged(
+        self, query: Query, scope: Scope, tag_of: Callable[[int], str]
+    ) -> Response | None:
+        """Answer 304 from the revision alone, before any row is read."""
+        if not conditional.asks_conditionally():
+            return None
+        revision = read_revision(self.collection, query, scope)
+        if revision is None or not conditional.is_known(tag_of(revision)):
+            return None
+        return conditional.not_modified(tag_of(revision))
+
+
+def read_one(collection: Collection, key: Any, query: Query) -> Response:
+    """Answer with one record and its tag: strong by its version, or weak by the revision."""
+    scope = collection.scope()
+    revision = None
+    if query.nested or not collection.has_version:
+        revision = read_revision(collection, query, scope)
+    text, version = read_record(collection, key, query, scope)
+    applied = query.applied()
+    applied = {name: applied[name] for name in ("fields", "include")}
+    tag, is_weak = (str(version), False) if version is not None else (None, True)
+    if revision is not None:
+        tag, is_weak = weak_tag(collection, scope, revision, [str(key), applied], "json"), True
+    response = tagged(json_response(record_body(text, applied)), tag, weak=is_weak)
+    return response.make_conditional(request) if tag is not None else response
+
+
+def json_response(body: str, status: int = 200) -> Response:
+    """Return the text as a JSON answer."""
+    return Response(body, status=status, mimetype=JSON)
+
+
+def query_string() -> str:
+    """Return the request's query string in ASCII; bytes beyond it are as if percent-encoded."""
+    raw = request.query_string
+    return raw.decode() if raw.isascii() else quote(raw, safe="%&=+!$'()*,;:@/?[]~#\"<>\\^`{|} ")
+
+
+def accepted(only: tuple[str, ...] = ("json", "csv", "ndjson")) -> str:
+    """Return the form that the Accept header prefers; whoever takes anything gets JSON.
+
+    :raises NotAcceptable: when it names nothing that is offered
+    """
+    header = request.headers.get("Accept", "*/*")
+    if header in {"*/*", JSON}:
+        return "json"
+    offered = [MEDIA[each] for each in only]
+    if "format" in request.args and only != ("json",):
+        return ""
+    best = request.accept_mimetypes.best_match(offered)
+    if best is None:
+        raise NotAcceptable(f"Offered are {', '.join(offered)}.")
+    chosen = next(name for name, media in MEDIA.items() if media == best)
+    explicit = {media for media, _ in request.accept_mimetypes}
+    return chosen if MEDIA[chosen] in explicit else "json"
+
+
+def mount(blueprint: Blueprint, collection: Collection, path: str = "") -> None:
+    """Give the collection its addresses below the blueprint's own."""
+    doors = Doors(collection)
+    name = collection.name.replace("-", "_")
+    add = _Adder(blueprint, collection, path)
+    add("", f"list_{name}", doors.list)
+    add("/describe", f"describe_{name}", doors.describe)
+    add("/<key>", f"read_{name}", doors.record)
+
+
+class _Adder:
+    """Adds rules below a path; Flask would put a slash before `:search`."""
+
+    def __init__(self, blueprint: Blueprint, collection: Collection, path: str) -> None:
+        self.blueprint = blueprint
+        self.path = path.rstrip("/")
+        blueprint.record(lambda state: self._remember(collection, state.url_prefix or ""))
+
+    def _remember(self, collection: Collection, prefix: str) -> None:
+        collection.path = prefix.rstrip("/") + self.path
+
+    def __call__(
+        self, suffix: str, endpoint: str, view: View, methods: tuple[str, ...] = ("GET",)
+    ) -> None:
+        rule = self.path + suffix
+
+        def add(state: Any) -> None:
+            state.app.add_url_rule(
+                (state.url_prefix or "").rstrip("/") + rule,
+                f"{state.name_prefix}.{state.name}.{endpoint}".lstrip("."),
+                view,
+                methods=list(methods),
+            )
+
+        self.blueprint.record(add)

@@ -1,0 +1,86 @@
+"""Statements, compiled once for each shape of request and run with the request's values."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg.errors import QueryCanceled
+from sqlalchemy import ClauseElement
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.exc import OperationalError
+
+from backend.core.collections.declaration import Collection
+from backend.core.collections.problems import QueryTimeout
+from backend.core.database import db
+
+MAX_SHAPES = 2000
+
+_DIALECT: Any = PGDialect_psycopg()
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement's text for the driver, with the values that never change."""
+
+    text: str
+    constants: Mapping[str, Any]
+
+
+def compile_statement(element: ClauseElement) -> Statement:
+    """Return the statement as the driver takes it."""
+    compiled: Any = element.compile(dialect=_DIALECT)
+    constants = {name: value for name, value in compiled.params.items() if value is not None}
+    return Statement(str(compiled), constants)
+
+
+def statement(collection: Collection, shape: Any, build: Callable[[], ClauseElement]) -> Statement:
+    """Return the collection's statement for this shape, built when it is seen for the first time."""
+    found = collection.compiled.get(shape)
+    if found is None:
+        if len(collection.compiled) >= MAX_SHAPES:
+            collection.compiled.clear()
+        found = collection.compiled[shape] = compile_statement(build())
+    return found  # type: ignore[no-any-return]  # the cache holds nothing else
+
+
+def run(prepared: Statement, values: Mapping[str, Any]) -> list[Any]:
+    """Return the rows of the statement, in the present transaction.
+
+    :raises QueryTimeout: when the time limit of the transaction is passed
+    """
+    try:
+        result = db.session.connection().exec_driver_sql(
+            prepared.text, {**prepared.constants, **values}
+        )
+        return result.cursor.fetchall()  # type: ignore[union-attr, return-value]  # a select has one
+    except OperationalError as error:
+        raise too_slow(error) from error
+
+
+def too_slow(error: OperationalError) -> Exception:
+    """Return the timeout's own problem if the statement was stopped, else the error itself."""
+    if isinstance(error.orig, QueryCanceled):
+        return QueryTimeout(
+            errors=[
+                {
+                    "parameter": "",
+                    "code": "query_timeout",
+                    "detail": "Narrow the filter, or sort by an indexed column.",
+                }
+            ]
+        )
+    return error
+
+
+def limit_time(seconds: int) -> None:
+    """Stop each further statement of the present transaction after so many seconds."""
+    db.session.connection().exec_driver_sql(f"SET LOCAL statement_timeout = {seconds * 1000:d}")
+
+
+def plan_rows(prepared: Statement, values: Mapping[str, Any]) -> int:
+    """Return how many rows the planner expects."""
+    explained = Statement(f"EXPLAIN (FORMAT JSON) {prepared.text}", prepared.constants)
+    ((plan,),) = run(explained, values)
+    return int(plan[0]["Plan"]["Plan Rows"])
+
+
