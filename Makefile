@@ -25,6 +25,34 @@ help:
 		--config-settings editable_mode=compat --editable .
 	@touch $@
 
+.PHONY: run
+run: .venv ## start everything on http://127.0.0.1:8000 (PORT= changes it); Ctrl-C ends it
+	@$(BIN)/python -m environments.local
+
+.PHONY: reset
+reset: .venv ## remove the data that `make run` keeps
+	@$(BIN)/python -m environments.local reset
+
+.PHONY: test
+test: .venv ## run every test, on a PostgreSQL of its own
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+
+.PHONY: check
+check: .venv ## check format, style, types and who imports what
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: .venv ## write the code as `make check` wants it
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+.PHONY: migration
+migration: .venv ## write a migration from the models' difference to the database (MESSAGE=)
+	@$(BIN)/quintet database revision "$(or $(MESSAGE),$(error MESSAGE= says what changes))"
+
 .PHONY: lock
 lock: .venv ## lock the versions of all dependencies again, from pyproject.toml
 	$(COMPILE) --output-file requirements/backend.txt

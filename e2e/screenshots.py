@@ -95,7 +95,8 @@ def served() -> Iterator[str]:
 
     with testing.server(), testing.database(migrate) as database:
         app = create_app(database_url=database.url, database_owner_url=database.owner_url)
-        app.test_cli_runner().invoke(args=["demo"], catch_exceptions=False)
+        with app.app_context():
+            app.test_cli_runner().invoke(args=["demo"], catch_exceptions=False)
         server = make_server("127.0.0.1", 0, app, threaded=True)
         Thread(target=server.serve_forever, daemon=True).start()
         try:

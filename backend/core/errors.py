@@ -221,7 +221,7 @@ def _from_http(error: HTTPException) -> DomainError:
     return problem
 
 
-def _answer_database(error: SQLAlchemyError) -> Response:
+def answer_database(error: SQLAlchemyError) -> Response:
     """Tell what the caller can repeat or correct from what is our own mistake."""
     if isinstance(error, IntegrityError) and getattr(error.orig, "sqlstate", "") in RACE_STATES:
         log.info("constraint refused", constraint=_constraint(error))
@@ -259,6 +259,6 @@ def init_app(app: Flask) -> None:
     """Answer every error in one form, and explain each kind at its own address."""
     app.register_error_handler(DomainError, answer)
     app.register_error_handler(HTTPException, _answer_http)
-    app.register_error_handler(SQLAlchemyError, _answer_database)
+    app.register_error_handler(SQLAlchemyError, answer_database)
     app.register_error_handler(Exception, _answer_unexpected)
     app.add_url_rule("/problems/<code>", "explain_problem", _explain_problem)

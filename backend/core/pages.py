@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from mimetypes import guess_type
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, current_app, redirect, render_template, send_file, url_for
+from flask import Flask, Response, current_app, redirect, render_template, request, url_for
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -16,7 +17,7 @@ from backend.core.database import db
 from backend.core.errors import NotFound
 
 STATIC = Path(__file__).parent / "static"
-FOREVER = 365 * 24 * 3600
+FOREVER = "public, max-age=31536000, immutable"
 
 blueprint = PageBlueprint("start", __name__, public=True, url_prefix="")
 console = PageBlueprint("console", __name__, role="staff", url_prefix="/admin")
@@ -79,20 +80,18 @@ def asset(name: str) -> str:
     return url_for("static", name=f"{path.stem}.{fingerprint}{path.suffix}")
 
 
-def _serve_static(name: str) -> Response:
+def _serve_static(name: str) -> AnyResponse:
     """Send a static file, to be kept for ever under the name that has its fingerprint."""
     stem, _, rest = name.partition(".")
-    fingerprint, _, suffix = rest.rpartition(".")
+    asked_for, _, suffix = rest.rpartition(".")
     path = STATIC / f"{stem}.{suffix}"
     if path.parent != STATIC or not path.is_file():
         raise UnknownFile(f"There is no {name}.")
-    response = send_file(path, conditional=True)
-    if fingerprint == _fingerprint(path, path.stat().st_mtime):
-        response.cache_control.public = True
-        response.cache_control.max_age = FOREVER
-        response.cache_control.immutable = True
-        response.cache_control.no_cache = None
-    return response
+    fingerprint = _fingerprint(path, path.stat().st_mtime)
+    response = Response(path.read_bytes(), mimetype=guess_type(path.name)[0])
+    response.set_etag(fingerprint)
+    response.headers["Cache-Control"] = FOREVER if asked_for == fingerprint else "no-cache"
+    return response.make_conditional(request)
 
 
 def _favicon() -> AnyResponse:

@@ -1,12 +1,13 @@
 """What every answer says to browsers, and how large what they send may be."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from flask import Flask, Response, current_app, request, session
 
 from backend.core.config import current_settings
-from backend.core.errors import TooLarge
+from backend.core.errors import DomainError, TooLarge
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -26,6 +27,12 @@ HEADERS = {
 }
 
 
+class LengthRequired(DomainError):
+    """The length of the body is missing. Send it with a Content-Length header, not in chunks."""
+
+    status = HTTPStatus.LENGTH_REQUIRED
+
+
 def body_limit(size: int) -> Callable[[View], View]:
     """Let this view accept a body of so many bytes instead of 256 kB."""
 
@@ -37,7 +44,12 @@ def body_limit(size: int) -> Callable[[View], View]:
 
 
 def _limit_body() -> None:
-    """Refuse a body that is too large before anything reads it."""
+    """Refuse a body that is too large before anything reads it.
+
+    One that comes in chunks, without a length, would silently be cut off at the limit.
+    """
+    if "Transfer-Encoding" in request.headers:
+        raise LengthRequired
     limit = _limit_of_view()
     request.max_content_length = limit
     if (request.content_length or 0) > limit:

@@ -17,7 +17,12 @@ from backend.core.database import Model, db
 
 ROOT = Path(backend.__file__).parent.parent
 PACKAGES = [ROOT / name for name in ("backend", "environments", "worker", "bench", "e2e")]
-SOURCES = [path for package in PACKAGES for path in sorted(package.rglob("*.py"))]
+SOURCES = [
+    path
+    for package in PACKAGES
+    for path in sorted(package.rglob("*.py"))
+    if path.parent != migrations.FOLDER / "versions"  # A table is as long as it is.
+]
 
 
 def test_every_folder_of_domains_is_registered():
@@ -44,9 +49,8 @@ def _docstring_lines(node):
 
 
 def test_models_and_migrations_agree(app):
-    with app.app_context(), db.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, Model.metadata) == []
+    context = MigrationContext.configure(db.session.connection(), opts={"compare_type": True})
+    assert compare_metadata(context, Model.metadata) == []
 
 
 def test_the_history_of_migrations_is_one_line():

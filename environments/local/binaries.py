@@ -11,12 +11,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from environments.local import places
+from environments.local.places import LocalProblem
 
 OLDEST = 15
 DEBIAN = Path("/usr/lib/postgresql")
 
 
-class NoPostgres(Exception):
+class NoPostgres(LocalProblem):
     """Neither the system nor the environment has a PostgreSQL that works."""
 
 

@@ -10,7 +10,11 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 IS_ROOT = os.geteuid() == 0
 
 
-class UnsafeFolder(Exception):
+class LocalProblem(Exception):
+    """Something on this machine that a person has to put right; the message says what."""
+
+
+class UnsafeFolder(LocalProblem):
     """A folder with a well-known name belongs to somebody else."""
 
 
@@ -31,7 +35,7 @@ def servers_folder(name: str) -> Path:
 
 
 def files_folder() -> Path:
-    """Return the folder of uploaded and archived files, which every user can read here."""
+    """Return the folder of uploaded and archived files and of the e-mails that are kept here."""
     return CHECKOUT / ".quintet" / "files"
 
 

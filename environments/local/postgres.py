@@ -1,7 +1,6 @@
 """A PostgreSQL server of this checkout's own: made, started, stopped, found again after a crash."""
 
 import json
-import os
 import secrets
 import shutil
 import signal
@@ -131,9 +130,10 @@ class Postgres:
     def _passwords(self) -> dict[str, str]:
         file = self.folder / "passwords.json"
         if not file.exists():
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as output:
-                json.dump({role: secrets.token_urlsafe(24) for role in ROLES}, output)
+            unfinished = file.with_suffix(".unfinished")
+            unfinished.touch(mode=0o600)
+            unfinished.write_text(json.dumps({role: secrets.token_urlsafe(24) for role in ROLES}))
+            unfinished.rename(file)
         passwords: dict[str, str] = json.loads(file.read_text())
         return passwords
 

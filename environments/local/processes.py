@@ -12,10 +12,12 @@ from typing import Any
 
 import psutil
 
+from environments.local.places import LocalProblem
+
 LOG_LIMIT = 10_000_000
 
 
-class ServerFailed(Exception):
+class ServerFailed(LocalProblem):
     """A server did not start; the end of its log says why."""
 
 

@@ -13,10 +13,10 @@ from psycopg import sql
 
 from environments.local import places
 from environments.local.postgres import Postgres
+from environments.local.servers import MIGRATIONS
 from environments.local.sharing import Shared
 
 VARIABLE = "QUINTET_TEST_SERVER"
-MIGRATIONS = places.CHECKOUT / "backend" / "migrations" / "versions"
 TEMPLATE_LOCK = 1
 
 _numbers = count(1)
@@ -34,7 +34,7 @@ class Database:
 def server() -> Iterator[None]:
     """Lend the test server to this process and, by its environment, to those it starts."""
     postgres = Postgres(places.servers_folder("test"), throw_away=True)
-    with Shared(postgres).borrowed(prepare=lambda: _tidy(postgres)):
+    with Shared(postgres).borrowed(prepare=lambda _: _tidy(postgres)):
         _announce(postgres)
         yield
 

@@ -100,7 +100,12 @@ def demo_command() -> None:
     if not settings.is_local:
         raise click.ClickException("demonstration people are for QUINTET_ENVIRONMENT=local")
     created = demonstration.create(password=settings.demo_password)
-    click.echo(f"{len(created)} demonstration people created.")
+    click.echo(
+        f"{len(created)} demonstration people created. Their password: {settings.demo_password}"
+    )
+    for local_part, (_name, roles) in demonstration.PEOPLE.items():
+        address = f"{local_part}@{demonstration.DOMAIN}"
+        click.echo(f"  {address:26}{_listed(roles)}")
 
 
 def _password(*, is_stdin: bool, ask: bool = False) -> str:

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from backend.domains.flows.d0010.checks import Checker, Problem
 from backend.domains.flows.d0010.findings import shortened
 from backend.domains.flows.d0010.lines import decoded
+from backend.domains.flows.d0010.mpan import has_valid_check_digit
+from backend.domains.flows.d0010.patterns import line_pattern
 from backend.domains.flows.d0010.records import Finding, Options, Severity
-from backend.domains.flows.d0010.tables import Group, Item, Kind
+from backend.domains.flows.d0010.tables import Flow, Group, Item, Kind, Role
 from backend.domains.flows.d0010.times import Instants
 
 
@@ -14,14 +16,42 @@ class GroupReader:
     """Reads the lines of one file."""
 
     def __init__(
-        self, options: Options, instants: Instants, say: Callable[[Finding], None]
+        self, flow: Flow, options: Options, instants: Instants, say: Callable[[Finding], None]
     ) -> None:
         self._checker = Checker(options, instants)
+        self._instants = instants
         self._say = say
+        self._patterns = {
+            code: line_pattern(group).fullmatch for code, group in flow.groups.items()
+        }
         self._has_told_of_bytes = False
 
     def read(self, number: int, group: Group, line: str) -> tuple[str | None, ...] | None:
         """Return the values of a line's fields, or None when something rejects it."""
+        match = self._patterns[group.code](line)
+        values = self._faultless(group, match.groups()) if match else None
+        return values or self._read_closely(number, group, line)
+
+    def _faultless(self, group: Group, sent: tuple[str, ...]) -> tuple[str | None, ...] | None:
+        """Return the values of a line that matches, or None when there is something to say yet."""
+        match group.role:
+            case Role.MPAN:
+                return sent if has_valid_check_digit(sent[0]) else None
+            case Role.REGISTER:
+                return self._faultless_register(sent)
+            case _:
+                return tuple(value or None for value in sent)
+
+    def _faultless_register(self, sent: tuple[str, ...]) -> tuple[str | None, ...] | None:
+        register, taken, value, reset, *rest = sent
+        instant = self._instants.read_clean(taken)
+        reset_instant = self._instants.read_clean(reset) if reset else ""
+        if instant is None or reset_instant is None:
+            return None
+        return register, instant, value, reset_instant or None, *(each or None for each in rest)
+
+    def _read_closely(self, number: int, group: Group, line: str) -> tuple[str | None, ...] | None:
+        """Say what there is to say of a line; return its values unless that rejects it."""
         if not line.isascii():
             line = self._decode(number, line)
         code, *sent = line.split("|")

@@ -27,7 +27,8 @@ def has_valid_check_digit(mpan: str) -> bool | None:
     """
     if mpan.startswith(("77", "78")):
         return None
-    return mpan[12] == check_digit(mpan[:12])
+    first, second, third = residue_tables()
+    return CHECK_DIGITS[first[mpan[:4]] + second[mpan[4:8]] + third[mpan[8:12]]] == mpan[12]
 
 
 @cache

@@ -15,8 +15,9 @@ from backend.domains.flows.d0010.patterns import reading_pattern
 from backend.domains.flows.d0010.records import Batch, Options, Survey
 from backend.domains.flows.d0010.tables import FLOWS, Flow, Role
 from backend.domains.flows.d0010.times import Instants
-from backend.domains.flows.d0010.tree import Tree
+from backend.domains.flows.d0010.tree import Run, Tree
 
+_NO_DEMAND = f"{NULL}\t{NULL}"
 # A block's matches are held at once; smaller blocks keep them in the processor's cache.
 _BLOCK = 64 * 1024
 
@@ -73,43 +74,30 @@ class Parser:
     def _run(self, matches: Iterator[tuple[str, ...]]) -> str:
         """Take readings until one has to go through the tree; return its lines."""
         known, read = self._instants.clean.get, self._instants.read_clean
-        first, second, third = residue_tables()
-        add, close, digits = self._tree.batch.readings.append, self._tree.close, CHECK_DIGITS
-        owner, meter = self._tree.open_rows()
-        line, count, roots, owner_line, meter_line = self._line, 0, 0, 0, 0
-        for (lines, mpan, bsc, serial, kind, register, sent, value,
-             flag, method, reason, status) in matches:  # fmt: skip
-            instant = known(sent) or (read(sent) if sent else None)
+        (first, second, third), digits = residue_tables(), CHECK_DIGITS
+        owner, meter, rows = self._tree.owner, self._tree.meter, list[str]()
+        line, roots, owner_line, meter_line = self._line, 0, 0, 0
+        for text, mpan, bsc, serial, kind, label, at, value, flag, method, reason, status in matches:
+            instant = known(at) or read(at)
             if instant is None or (flag == "F" and not reason):
                 break
             if mpan:
                 if digits[first[mpan[:4]] + second[mpan[4:8]] + third[mpan[8:12]]] != mpan[12]:
                     break
-                owner = f"{mpan}\t{bsc}"
-                roots += 1
-                line += 1
+                owner, roots, line = f"{mpan}\t{bsc}", roots + 1, line + 1
                 owner_line = line
-            if serial:
-                if owner is None:
-                    break
+            if serial and owner:
                 meter = f"{owner}\t{serial}\t{serial.replace(' ', '').upper()}\t{kind}"
-                line += 1
-                meter_line = line
-            elif meter is None:
+                meter_line = line = line + 1
+            elif serial or not meter:
                 break
-            if not count:
-                close(Role.MPAN if mpan else Role.METER if serial else Role.REGISTER)
-            count += 1
             line += 1
-            add(
-                f"{line}\t{meter}\t{register}\t{instant}\t{value}\t{value}\t\\N\t\\N\t"
-                f"{flag or NULL}\t{method}\t{reason or NULL}\t{status or NULL}"
-            )
-            if reason:
-                line += 1
+            told = f"{flag or NULL}\t{method or NULL}\t{reason or NULL}\t{status or NULL}"
+            rows.append(f"{line}\t{meter}\t{label}\t{instant}\t{value}\t{value}\t{_NO_DEMAND}\t{told}")
+            line += reason != ""
         else:
-            lines = ""
-        if count:
-            self._tree.advance(line - self._line, roots, count, owner_line, owner, meter_line, meter)
+            text = ""
+        if rows and meter:
+            self._tree.advance(Run(self._line, line, roots, rows, owner_line, meter_line, meter))
         self._line = line
-        return lines
+        return text

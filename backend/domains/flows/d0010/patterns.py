@@ -1,38 +1,79 @@
-"""The pattern of a reading about which nothing is to be said."""
+"""The patterns of what nothing is to be said about, built from the tables of the groups.
+
+What matches has passed every check of `checks` but the two that no pattern can make: of check digits and of instants.
+"""
 
 import re
+from collections.abc import Collection
+from itertools import groupby
 
-from backend.domains.flows.d0010.codes import (
-    BSC_STATUSES,
-    READING_METHODS,
-    READING_TYPES,
-    REASONS,
-)
-from backend.domains.flows.d0010.tables import Flow, Role
+from backend.domains.flows.d0010.tables import Flow, Group, Item, Kind, Role
 
-# The old supplier's estimate belongs to other flows.
-_TYPES = "".join(code for code in READING_TYPES if code != "O")
+
+def line_pattern(group: Group) -> re.Pattern[str]:
+    """Return a pattern of whole lines, with one group for each item."""
+    return re.compile(rf"{group.code}\|" + "".join(_field(item) for item in group.items))
 
 
 def reading_pattern(flow: Flow) -> re.Pattern[str]:
-    """Return a pattern that takes one reading, or else one line, at a time.
+    r"""Return a pattern that takes one reading, or else one line, at a time.
 
     Its groups are the text of the whole match, then MPAN, BSC status, serial, type, register,
     instant, value, flag, method, reason and status; a line that is no such reading fills the first
     group alone. A reading brings the MPAN and meter above it when they come right before, and is
     taken only when the next line opens a group, since what else may follow has to find it.
 
-    Characters that COPY would have escaped are not in it. Prefixes 77 and 78 are asset ids.
+    What COPY would have to escape is not in it, and readings of maximum demand are not.
     """
-    mpan, meter = flow.code(Role.MPAN), flow.code(Role.METER)
-    register, result = flow.code(Role.REGISTER), flow.code(Role.RESULT)
+    mpan, meter, register, result = (
+        flow.groups[flow.code(role)] for role in (Role.MPAN, Role.METER, Role.REGISTER, Role.RESULT)
+    )
+    serial, reading_type = meter.items
+    label, instant, value, _, _, flag, method = register.items
     return re.compile(
-        "("
-        rf"(?:(?:{mpan}\|((?!7[78])[0-9]{{13}})\|([{''.join(BSC_STATUSES)}])\|\n)?"
-        rf"{meter}\|(?! +\|)([ -\[\]-{{}}~]{{1,10}})\|([{_TYPES}])\|\n)?"
-        rf"{register}\|([0-9A-Za-z]{{1,2}})\|([0-9]{{14}})\|([0-9]{{1,8}}(?:\.[0-9])?)\|\|\|"
-        rf"([TF]?)\|([{''.join(READING_METHODS)}])\|\n"
-        rf"(?:{result}\|({'|'.join(REASONS)})\|([TF])\|\n)?"
-        rf"(?={mpan}\||{meter}\||{register}\|)"
+        rf"((?:(?:{line_pattern(mpan).pattern}\n)?"
+        rf"{meter.code}\|((?! *\|)[ -\[\]-{{}}~]{{1,{serial.length}}})\|{_field(reading_type)}\n)?"
+        rf"{register.code}\|{_field(label)}{_field(instant)}{_field(value)}\|\|{_field(flag)}"
+        rf"{_field(method)}\n"
+        rf"(?:{line_pattern(result).pattern}\n)?"
+        rf"(?={mpan.code}\||{meter.code}\||{register.code}\|)"
         r"|[^\n]+\n?|\n)"
+    )
+
+
+def _field(item: Item) -> str:
+    if item.kind is Kind.IGNORED:
+        return "()"
+    is_optional = not item.is_mandatory
+    return rf"({_part(item)}{'|' if is_optional else ''})\|"
+
+
+def _part(item: Item) -> str:
+    match item.kind:
+        case Kind.MPAN:
+            # Prefixes 77 and 78 are asset ids, whose check digits follow other rules.
+            return "(?!7[78])[0-9]{13}"
+        case Kind.SERIAL | Kind.TEXT:
+            return rf"(?! *\|)[\t -{{}}~]{{1,{item.length}}}"
+        case Kind.REGISTER:
+            return f"[0-9A-Za-z]{{1,{item.length}}}"
+        case Kind.CODE:
+            return _any_of(item.codes.keys() - item.foreign_codes)
+        case Kind.FLAG:
+            return "[TF]"
+        case Kind.INSTANT:
+            return "[0-9]{14}"
+        case Kind.VALUE:
+            return r"[0-9]{1,8}(?:\.[0-9])?"
+        case _:
+            return "[0-9]{1,3}"
+
+
+def _any_of(codes: Collection[str]) -> str:
+    """Return a pattern of any of some codes, of which many begin alike."""
+    if all(len(code) == 1 for code in codes):
+        return f"[{''.join(sorted(codes))}]"
+    return "|".join(
+        f"{first}[{''.join(code[1] for code in same)}]"
+        for first, same in groupby(sorted(codes), key=lambda code: code[0])
     )

@@ -4,7 +4,8 @@ This is the whole of the rules. The parser's fast way only skips it for runs of 
 nothing is to be said, and gives the same result.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from backend.domains.flows.d0010.copytext import row
 from backend.domains.flows.d0010.findings import shortened
@@ -27,6 +28,22 @@ _OPENING = (Role.MPAN, Role.METER, Role.REGISTER)
 _FIRST = frozenset({Role.MPAN_VISIT, Role.METER_VISIT, Role.RESULT})
 
 
+class Run(NamedTuple):
+    """A run of faultless readings.
+
+    `before` and `line` are the numbers of the lines before it and at its end; `owner_line` and
+    `meter_line` are those of the MPAN and meter that it left open, 0 where they were open before.
+    """
+
+    before: int
+    line: int
+    roots: int
+    rows: list[str]
+    owner_line: int
+    meter_line: int
+    meter: str
+
+
 @dataclass(slots=True)
 class Node:
     """An open group: `values` is None for one that was rejected."""
@@ -37,17 +54,24 @@ class Node:
     has_late_child: bool = False
     has_meter: bool = False
     has_reading: bool = False
-    results: list[tuple[str | None, ...]] = field(default_factory=list)
+    result: tuple[str | None, ...] | None = None
 
 
 class Tree:
-    """Takes the lines of one file in order and fills batches."""
+    """Takes the lines of one file in order and fills batches.
+
+    `owner` and `meter` are the columns of the open MPAN and of the open meter with its MPAN, None
+    where none is open or where it was rejected.
+    """
 
     def __init__(self, flow: Flow, options: Options, instants: Instants) -> None:
         self.batch = Batch()
         self.counters = Counters()
+        self.owner: str | None = None
+        self.meter: str | None = None
         self._flow = flow
-        self._reader = GroupReader(options, instants, self._say)
+        self._root, self._meter_code = flow.code(Role.MPAN), flow.code(Role.METER)
+        self._reader = GroupReader(flow, options, instants, self._say)
         self._nodes: dict[Role, Node] = {}
 
     def take(self, number: int, line: str) -> None:
@@ -70,46 +94,46 @@ class Tree:
 
     def close(self, role: Role) -> None:
         """Close the open group of a role and all below it."""
-        for each in reversed(_OPENING[_OPENING.index(role) :]):
-            node = self._nodes.pop(each, None)
-            if node is None or node.values is None:
-                continue
-            if each is Role.REGISTER:
-                self._emit_reading(node, node.values)
-            elif each is Role.METER and not node.has_reading:
-                self.batch.meters.append(row((str(node.line), *self._meter(node))))
-            elif each is Role.MPAN and not node.has_meter:
-                message = "The MPAN comes without a meter."
-                self._note(node.line, node.group, "warning", "no-meter", message)
+        node = self._nodes.pop(Role.REGISTER, None)
+        if node and node.values:
+            self._emit_reading(node, node.values)
+        if role is Role.REGISTER:
+            return
+        node = self._nodes.pop(Role.METER, None)
+        if node and node.values and not node.has_reading:
+            self.batch.meters.append(f"{node.line}\t{self.meter}")
+        self.meter = None
+        if role is Role.METER:
+            return
+        node = self._nodes.pop(Role.MPAN, None)
+        if node and node.values and not node.has_meter:
+            message = "The MPAN comes without a meter."
+            self._note(node.line, node.group, "warning", "no-meter", message)
+        self.owner = None
 
-    def open_rows(self) -> tuple[str | None, str | None]:
-        """Return the columns of the open MPAN and of the open meter, None where there is none."""
-        owner, meter = self._nodes.get(Role.MPAN), self._nodes.get(Role.METER)
-        return (
-            row(owner.values) if owner and owner.values else None,
-            row(self._meter(meter)) if meter and meter.values else None,
-        )
-
-    def advance(self, records: int, roots: int, readings: int, owner_line: int, owner: str, meter_line: int, meter: str) -> None:
-        """Catch up with a run of faultless readings."""
-        counters = self.counters
+    def advance(self, run: Run) -> None:
+        """Catch up with a run."""
+        records, readings = run.line - run.before, len(run.rows)
+        # A run begins with an MPAN, a meter or a register, that much above its first reading.
+        height = int(run.rows[0].partition("\t")[0]) - run.before
+        self.close(_OPENING[-height])
+        self.batch.readings += run.rows
+        counters, nodes, groups = self.counters, self._nodes, self._flow.groups
         counters.records += records
         counters.records_accepted += records
-        counters.root_groups += roots
-        counters.root_groups_accepted += roots
+        counters.root_groups += run.roots
+        counters.root_groups_accepted += run.roots
         counters.readings += readings
         counters.readings_accepted += readings
-        mpan, bsc, serial, _, kind = meter.split("\t")
-        if owner_line:
-            self._nodes[Role.MPAN] = Node(owner_line, self._group(Role.MPAN), (mpan, bsc))
-        if meter_line:
-            self._nodes[Role.METER] = Node(meter_line, self._group(Role.METER), (serial, kind))
+        mpan, bsc, serial, _, kind = run.meter.split("\t")
+        self.owner, self.meter = f"{mpan}\t{bsc}", run.meter
+        if run.owner_line:
+            nodes[Role.MPAN] = Node(run.owner_line, groups[self._root], (mpan, bsc))
+        if run.meter_line:
+            nodes[Role.METER] = Node(run.meter_line, groups[self._meter_code], (serial, kind))
         for role in (Role.MPAN, Role.METER):
-            node = self._nodes[role]
+            node = nodes[role]
             node.has_late_child = node.has_meter = node.has_reading = True
-
-    def _group(self, role):
-        return self._flow.groups[self._flow.code(role)]
 
     def is_full(self) -> bool:
         """Tell whether enough has come together for a batch."""
@@ -129,10 +153,13 @@ class Tree:
         self._count(values is not None)
         counters = self.counters
         if group.role is Role.MPAN:
+            self.owner = row(values) if values else None
             counters.root_groups += 1
             counters.root_groups_accepted += values is not None
             counters.root_groups_rejected += values is None
-        elif group.role is Role.REGISTER:
+        elif group.role is Role.METER:
+            self.meter = self._meter_row(*values) if values else None
+        else:
             counters.readings += 1
             counters.readings_accepted += values is not None
             counters.readings_rejected += values is None
@@ -149,11 +176,11 @@ class Tree:
         if group.role is not Role.RESULT:
             self._emit_visit(number, parent, values)
             return
-        if parent.results:
+        if parent.result:
             message = f"The reading of line {parent.line} has several results; the last decides."
-            earlier = "|".join(value or "" for value in parent.results[-1])
+            earlier = "|".join(value or "" for value in parent.result)
             self._note(number, group, "warning", "repeated-result", message, earlier)
-        parent.results.append(values)
+        parent.result = values
 
     def _has_place(self, number: int, group: Group) -> bool:
         """Tell whether a line has an accepted parent, and say so if not."""
@@ -178,13 +205,12 @@ class Tree:
 
     def _emit_reading(self, node: Node, values: tuple[str | None, ...]) -> None:
         register, instant, value, md_reset, md_resets, flag, method = values
-        reason, status = node.results[-1] if node.results else (None, None)
-        if flag == "F" and not node.results:
+        if flag == "F" and not node.result:
             message = "The reading is flagged as suspect, but no validation result comes with it."
             self._note(node.line, node.group, "warning", "suspect-without-result", message)
-        told = (register, instant, value, value, md_reset, md_resets, flag, method, reason, status)
-        meter = self._meter(self._nodes[Role.METER])
-        self.batch.readings.append(row((str(node.line), *meter, *told)))
+        result = node.result or (None, None)
+        told = (register, instant, value, value, md_reset, md_resets, flag, method, *result)
+        self.batch.readings.append(f"{node.line}\t{self.meter}\t{row(told)}")
 
     def _emit_visit(self, number: int, parent: Node, values: tuple[str | None, ...]) -> None:
         nodes = self._nodes
@@ -204,11 +230,8 @@ class Tree:
             )
         )
 
-    def _meter(self, node: Node) -> tuple[str | None, ...]:
-        """Return the columns that tell a meter: MPAN, its status, serial, its key, reading type."""
-        serial, reading_type = node.values or ("", "")
-        mpan = self._nodes[Role.MPAN].values or ()
-        return (*mpan, serial, serial_key(serial or ""), reading_type)
+    def _meter_row(self, serial: str | None, reading_type: str | None) -> str:
+        return f"{self.owner}\t{row((serial, serial_key(serial or ''), reading_type))}"
 
     def _count(self, is_accepted: bool) -> None:  # noqa: FBT001 - It is all that is counted.
         self.counters.records_accepted += is_accepted

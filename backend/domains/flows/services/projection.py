@@ -114,7 +114,10 @@ class Occurrence(NamedTuple):
                     self.is_flag_valid is False and self.is_status_valid is True,
                 ),
                 ("no verdict", self.is_valid is None),
-                ("valid", self.is_usable and self.is_flag_valid is not False),
+                (
+                    "valid",
+                    self.is_usable and self.is_valid is True and self.is_flag_valid is not False,
+                ),
             )
             if applies
         )

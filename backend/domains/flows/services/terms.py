@@ -208,9 +208,9 @@ def _unread() -> Select[tuple[str, str, str]]:
         FlowReading.mpan == named.c.mpan, FlowReading.serial_key == named.c.serial_key
     )
     return (
-        select(named)
-        .distinct(named.c.mpan, named.c.serial_key)
+        select(named.c.mpan, func.min(named.c.serial), named.c.serial_key)
         .where(~has_reading)
-        .order_by(named.c.mpan, named.c.serial_key, named.c.serial)
+        .group_by(named.c.mpan, named.c.serial_key)
+        .order_by(named.c.mpan, named.c.serial_key)
         .limit(MOST_KEYS)
     )

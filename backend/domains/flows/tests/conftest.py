@@ -1,11 +1,16 @@
 """Flow files of the tests' own, and a way to take them in."""
 
 import re
+from datetime import datetime
+from decimal import Decimal
 from io import BytesIO
 
 import pytest
 
+from backend.core.database import db
 from backend.domains.flows import d0010
+from backend.domains.flows.d0010 import serial_key as key
+from backend.domains.flows.models import FlowFile, FlowReading
 from backend.domains.flows.services import imports
 from backend.domains.flows.services.receipts import Delivery
 
@@ -64,7 +69,7 @@ def example():
 
 
 @pytest.fixture
-def take_in(real_database):
+def take_in(app):
     """Import text or bytes: `take_in(example, name="other.uff", strict=True)`."""
 
     def import_text(content, *, name="example.uff", is_dry_run=False, delivery=None, **options):
@@ -77,3 +82,36 @@ def take_in(real_database):
         )
 
     return import_text
+
+
+@pytest.fixture
+def bring(app):
+    """Put readings in as if a file had brought them: `bring({"value_text": "1.0"}, name="a")`."""
+
+    def put_in(*readings, created="2025-04-02T06:15", **fields):
+        fields = {"name": "a.uff", "channel": "cli", "status": "imported", "flow": "D0010"} | fields
+        file = FlowFile(created_at_local=datetime.fromisoformat(created), **fields)
+        db.session.add(file)
+        db.session.flush()
+        for line, given in enumerate(readings, start=4):
+            said = READING | given
+            said |= {"value": Decimal(said["value_text"]), "serial_key": key(said["serial"])}
+            said["reading_at_local"] = datetime.fromisoformat(said["reading_at_local"])
+            db.session.add(FlowReading(**{"file_id": file.id, "line_number": line} | said))
+        db.session.flush()
+        return file
+
+    return put_in
+
+
+READING = {
+    "mpan": "9900123456780",
+    "serial": "QA 1000001",
+    "register": "DY",
+    "reading_at_local": "2025-03-31",
+    "reading_type": "R",
+    "value_text": "4521.0",
+    "bsc_status": "V",
+    "is_flag_valid": True,
+    "method": "P",
+}

@@ -1,24 +1,400 @@
+from io import BytesIO
+
+import pytest
 from sqlalchemy import select
 
 from backend.core.database import db
-from backend.domains.flows.models import FlowFile, FlowReading, FlowSiteVisit
+from backend.domains.flows import sample
+from backend.domains.flows.models import (
+    FlowFile,
+    FlowFinding,
+    FlowMeter,
+    FlowReading,
+    FlowSiteVisit,
+)
+
+EXAMPLE_HASH = "e2d28a9775fe6de2330b6e758d4935adccf1661a3fc0a2c1dda7b5e1c28b37a4"
+
+
+def stored(model):
+    return db.session.scalars(select(model).order_by(model.file_id, model.line_number)).all()
+
+
+def lines():
+    return [each.line_number for each in stored(FlowReading)]
+
+
+def codes(outcome, severity="error"):
+    return [each.code for each in outcome.findings if each.severity == severity]
 
 
 def test_a_file_is_imported_line_by_line(take_in, example):
     outcome = take_in(example)
 
     assert (outcome.status, outcome.errors, outcome.warnings) == ("imported", 0, 0)
-    readings = db.session.scalars(select(FlowReading).order_by(FlowReading.line_number)).all()
-    assert [each.line_number for each in readings] == [4, 5, 9, 13]
-    assert {(each.mpan, each.serial) for each in readings} == {
-        ("9900123456780", "QA 1000001"),
-        ("9900876543215", "QB2000002"),
-        ("9900876543215", "QC3000003"),
-    }
-    visits = db.session.scalars(select(FlowSiteVisit).order_by(FlowSiteVisit.line_number)).all()
-    assert [(each.line_number, each.parent_line, each.parent_group) for each in visits] == [
-        (7, 6, "026"),
-        (11, 9, "030"),
+    assert outcome.message == "4 readings imported."
+    assert [(each.line_number, each.mpan, each.serial) for each in stored(FlowReading)] == [
+        (4, "9900123456780", "QA 1000001"),
+        (5, "9900123456780", "QA 1000001"),
+        (9, "9900876543215", "QB2000002"),
+        (13, "9900876543215", "QC3000003"),
     ]
+    assert [
+        (each.line_number, each.parent_line, each.parent_group, each.serial, each.text)
+        for each in stored(FlowSiteVisit)
+    ] == [
+        (7, 6, "026", None, "Meter changed on site"),
+        (11, 9, "030", "QB2000002", "Dial stopped"),
+    ]
+
+
+def test_a_reading_keeps_all_that_was_sent_of_it(take_in, example):
+    take_in(example.line(9, "030|S|20250401000000|48210.0|20250331120000|1|F|P|"))
+
+    reading = stored(FlowReading)[2]
+    assert (str(reading.value), reading.value_text) == ("48210.000", "48210.0")
+    assert (str(reading.md_reset_at), reading.md_resets) == ("2025-03-31 12:00:00", 1)
+    assert (reading.is_flag_valid, reading.reason_code, reading.is_status_valid) == (
+        False,
+        "05",
+        True,
+    )
+    assert (reading.serial_key, reading.register, reading.method) == ("QB2000002", "S", "P")
+
+
+def test_the_receipt_says_who_brought_what(take_in, example):
+    outcome = take_in(example, name="readings.uff", lenient_footer=True)
+
     file = db.session.get_one(FlowFile, outcome.file_id)
-    assert file.content_hash == "e2d28a9775fe6de2330b6e758d4935adccf1661a3fc0a2c1dda7b5e1c28b37a4"
+    assert (file.name, file.channel, file.actor) == ("readings.uff", "cli", "test")
+    assert (file.flow, file.version, file.file_identifier) == ("D0010", "002", "QT00000001")
+    assert (file.from_role, file.from_participant) == ("D", "QDCA")
+    assert file.options["lenient_footer"] is True
+    assert (file.size_bytes, file.content_hash) == (len(example), EXAMPLE_HASH)
+    assert (file.declared_groups, file.declared_roots) == (12, 2)
+    assert (file.records_total, file.roots_total, file.readings_total) == (12, 2, 4)
+    assert file.finished_at >= file.started_at
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content,
+        lambda content: content.replace(b"\n", b"\r\n"),
+        lambda content: b"\xef\xbb\xbf" + content,
+        lambda content: content.rstrip(b"\n"),
+    ],
+    ids=["other name", "CRLF", "BOM", "no final newline"],
+)
+def test_the_same_content_again_is_a_duplicate_and_its_receipt_is_kept(take_in, example, change):
+    first = take_in(example)
+
+    again = take_in(change(example.encode()), name="other.uff")
+
+    assert (again.status, again.duplicate_of_id) == ("duplicate", first.file_id)
+    assert again.message.startswith(f"Already imported as file {first.file_id} (example.uff)")
+    assert len(lines()) == 4
+    receipt = db.session.get_one(FlowFile, again.file_id)
+    assert (receipt.name, receipt.status) == ("other.uff", "duplicate")
+    assert (receipt.content_hash, receipt.readings_accepted) == (EXAMPLE_HASH, 0)
+
+
+def test_a_file_cut_off_anywhere_is_rejected(take_in, example):
+    end = example.rindex("|")
+    for cut in (*range(0, end, 29), end):
+        outcome = take_in(example[:cut], lenient_footer=True)
+        assert outcome.status == "rejected", cut
+    assert lines() == []
+
+
+def test_a_file_without_its_trailer_is_rejected_and_says_so(take_in, example):
+    outcome = take_in(example.line(14, None))
+
+    assert outcome.status == "rejected"
+    assert "cut off" in outcome.message
+    assert (outcome.counters.records, outcome.counters.records_accepted) == (12, 0)
+
+
+def test_a_whole_file_after_a_cut_off_one_is_no_conflict(take_in, example):
+    take_in(example.line(14, None))
+    assert take_in(example).status == "imported"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("|12||2|", "|99||2|"), ("|12||2|", "|12||3|"), ("QT00000001", "QT00000002")],
+    ids=["group count", "flow count", "file id"],
+)
+def test_a_wrong_footer_is_rejected_unless_leniency_is_asked_for(take_in, example, old, new):
+    wrong = example.swap(14, old, new)
+
+    refused = take_in(wrong)
+    assert (refused.status, lines()) == ("rejected", [])
+
+    accepted = take_in(wrong, lenient_footer=True)
+    assert (accepted.status, accepted.errors, accepted.warnings) == ("imported", 0, 1)
+    assert lines() == [4, 5, 9, 13]
+
+
+BROKEN = {
+    "check digit": (2, "6780", "6781", [9, 13]),
+    "value with a letter": (5, "1987.5", "19X7.5", [4, 9, 13]),
+    "negative value": (5, "1987.5", "-1.0", [4, 9, 13]),
+    "no number": (5, "1987.5", "NaN", [4, 9, 13]),
+    "exponent": (5, "1987.5", "1e3", [4, 9, 13]),
+    "blank serial": (8, "QB2000002", "", [4, 5, 13]),
+    "no such day": (9, "20250401", "20250230", [4, 5, 13]),
+    "blank reason": (10, "|05|", "||", [4, 5, 9, 13]),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_line_takes_only_what_hangs_on_it(take_in, example, name):
+    number, old, new, left = BROKEN[name]
+
+    outcome = take_in(example.swap(number, old, new))
+
+    assert outcome.status == "imported_with_errors"
+    assert lines() == left
+    assert number in {each.line for each in outcome.findings if each.severity == "error"}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_strict_mode_imports_nothing_of_a_file_with_an_error(take_in, example, name):
+    number, old, new, _ = BROKEN[name]
+
+    outcome = take_in(example.swap(number, old, new), strict=True)
+
+    assert (outcome.status, lines()) == ("rejected", [])
+    assert "strict" in outcome.message
+    assert outcome.counters.readings_accepted == 0
+    assert db.session.scalar(select(FlowFinding.line_number)) is not None
+
+
+def test_children_of_a_rejected_line_never_reach_the_previous_parent(take_in, example):
+    take_in(example.swap(8, "QB2000002", ""))
+
+    assert [each.line_number for each in stored(FlowSiteVisit)] == [7]
+    assert {each.serial for each in stored(FlowReading)} == {"QA 1000001", "QC3000003"}
+
+
+def test_a_reading_whose_result_is_rejected_is_suspect_by_its_flag(take_in, example):
+    take_in(example.swap(10, "|05|", "||"))
+
+    reading = stored(FlowReading)[2]
+    assert (reading.is_flag_valid, reading.is_status_valid, reading.reason_code) == (
+        False,
+        None,
+        None,
+    )
+
+
+def test_a_meter_without_readings_is_listed(take_in, example):
+    outcome = take_in(example.line(5, None).line(4, None).counted())
+
+    assert outcome.status == "imported"
+    assert [(each.mpan, each.serial) for each in stored(FlowMeter)] == [
+        ("9900123456780", "QA 1000001")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "old", "new"),
+    [
+        (4, "4521.0", "4521.011"),
+        (4, "|T|P|", "|T|Z|"),
+        (3, "|R|", "|9|"),
+        (4, "20250331000000", "20250330013000"),
+    ],
+    ids=["three decimals", "unknown method", "unknown type", "time that never was"],
+)
+def test_what_is_odd_but_readable_is_imported_as_sent_with_a_warning(
+    take_in, example, number, old, new
+):
+    outcome = take_in(example.swap(number, old, new))
+
+    assert (outcome.status, outcome.errors) == ("imported", 0)
+    assert number in {each.line for each in outcome.findings if each.severity == "warning"}
+    first = stored(FlowReading)[0]
+    sent = f"{first.reading_at_local:%Y%m%d%H%M%S} {first.value_text} {first.method}"
+    assert len(lines()) == 4
+    assert new.strip("|").split("|")[-1] in f"{sent} {first.reading_type}"
+
+
+def test_a_byte_that_is_no_ascii_stays_in_free_text_with_a_warning(take_in, example):
+    content = example.encode().replace(b"changed on site", b"chang\xe9 on site")
+
+    outcome = take_in(content)
+
+    assert (outcome.status, outcome.errors, outcome.warnings) == ("imported", 0, 1)
+    assert stored(FlowSiteVisit)[0].text == "Meter changé on site"
+
+
+def test_a_quotation_mark_is_an_ordinary_character(take_in, example):
+    outcome = take_in(example.swap(7, "changed", 'changed "'))
+
+    assert (outcome.status, outcome.warnings) == ("imported", 0)
+    assert stored(FlowSiteVisit)[0].text == 'Meter changed " on site'
+
+
+def test_free_text_that_copy_would_misread_is_stored_as_sent(take_in, example):
+    text = "tab\t, backslash \\N \\. and \\t"
+    take_in(example.swap(7, "Meter changed on site", text))
+
+    assert stored(FlowSiteVisit)[0].text == text
+
+
+def test_a_test_file_is_rejected_unless_test_data_is_allowed(take_in, example):
+    test_file = example.swap(1, "OPER", "TR01")
+
+    assert take_in(test_file).status == "rejected"
+
+    outcome = take_in(test_file, allow_test=True)
+    assert (outcome.status, outcome.is_test) == ("imported", True)
+    assert db.session.get_one(FlowFile, outcome.file_id).is_test
+
+
+def test_a_wrong_check_digit_only_warns_where_that_is_the_setting(take_in, example):
+    outcome = take_in(example.swap(2, "6780", "6781"), check_digit="warn")
+
+    assert (outcome.status, len(lines())) == ("imported", 4)
+    assert outcome.warnings == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.swap(1, "D0010002", "D0150002"),
+        lambda text: text.swap(1, "D0010002", "D0010003"),
+        lambda text: text + "030|S|20250401000000|0.0|||T|P|\n",
+        lambda text: "",
+        lambda text: text.splitlines(keepends=True)[0] + "ZPT|QT00000001|0||0||\n",
+        lambda text: text.line(6, text.splitlines()[0]),
+        lambda text: text.swap(1, "QDCA", ""),
+        lambda text: text.swap(1, "20250402061500", "20250432061500"),
+        lambda text: text.replace("9900", "9910"),
+    ],
+    ids=[
+        "wrong flow",
+        "unsupported version",
+        "text after the trailer",
+        "empty",
+        "no MPAN",
+        "second header",
+        "blank participant",
+        "unreadable creation time",
+        "no MPAN accepted",
+    ],
+)
+def test_what_is_wrong_with_the_file_as_a_whole_rejects_it(take_in, example, change):
+    outcome = take_in(change(example))
+
+    assert (outcome.status, lines()) == ("rejected", [])
+    assert outcome.message
+    assert codes(outcome)
+
+
+def test_a_d0086_with_its_own_group_codes_is_read_the_same(take_in, example):
+    mapped = example.replace("D0010", "D0086")
+    for old, new in {
+        "026": "196",
+        "027": "765",
+        "028": "197",
+        "030": "198",
+        "032": "07A",
+        "033": "199",
+    }.items():
+        mapped = mapped.replace(f"\n{old}|", f"\n{new}|")
+
+    outcome = take_in(mapped)
+
+    assert (outcome.status, outcome.flow) == ("imported", "D0086002")
+    assert lines() == [4, 5, 9, 13]
+
+
+def test_findings_are_kept_with_their_place(take_in, example):
+    outcome = take_in(example.swap(5, "1987.5", "19X7.5"))
+
+    finding = db.session.scalars(select(FlowFinding)).one()
+    assert (finding.file_id, finding.number, finding.severity) == (outcome.file_id, 1, "error")
+    assert (finding.line_number, finding.group_code, finding.item) == (5, "030", "J0040")
+    assert finding.value == "19X7.5"
+
+
+def test_counters_tell_accepted_from_rejected(take_in, example):
+    outcome = take_in(example.swap(8, "QB2000002", ""))
+
+    counters = outcome.counters
+    assert (counters.records, counters.records_accepted, counters.records_rejected) == (12, 8, 4)
+    assert (counters.readings, counters.readings_accepted, counters.readings_rejected) == (4, 3, 1)
+    assert (counters.root_groups_accepted, counters.root_groups_rejected) == (2, 0)
+
+
+def test_findings_are_capped_and_their_totals_are_not(take_in, example):
+    odd = "030|DY|20250331000000|1.0|||T|Z|\n" * 12_000
+    content = example.splitlines(keepends=True)
+    outcome = take_in(type(example)("".join([*content[:3], odd, *content[3:]])).counted())
+
+    assert (outcome.status, outcome.warnings >= 12_000) == ("imported", True)
+    assert db.session.query(FlowFinding).count() == 10_000
+    assert db.session.get_one(FlowFile, outcome.file_id).warnings_total == outcome.warnings
+
+
+def test_a_generated_file_is_valid_and_holds_so_many_readings(take_in):
+    stream = BytesIO()
+    sample.write_sample(stream, readings=1000)
+
+    outcome = take_in(stream.getvalue())
+
+    assert (outcome.status, outcome.errors) == ("imported", 0)
+    assert outcome.counters.readings_accepted == len(lines()) == 1000
+
+
+def test_a_dry_run_judges_everything_and_stores_nothing(take_in, example):
+    outcome = take_in(example.swap(5, "1987.5", "19X7.5"), is_dry_run=True)
+
+    assert (outcome.status, outcome.file_id) == ("imported_with_errors", None)
+    assert outcome.counters.readings_accepted == 3
+    assert codes(outcome)
+    assert db.session.query(FlowFile).count() == 0
+    assert lines() == []
+
+
+def test_a_dry_run_knows_what_is_there(take_in, example):
+    first = take_in(example)
+
+    assert take_in(example, is_dry_run=True).duplicate_of_id == first.file_id
+    assert db.session.query(FlowFile).count() == 1
+
+
+def test_a_file_that_is_not_the_promised_one_is_rejected(take_in, example):
+    assert take_in(example, delivery={"sha256": "0" * 64}).status == "rejected"
+    assert take_in(example, delivery={"sha256": EXAMPLE_HASH.upper()}).status == "imported"
+
+
+def test_more_than_the_size_limit_is_rejected(take_in, example):
+    outcome = take_in(example, delivery={"size_limit": 300})
+
+    assert (outcome.status, codes(outcome)) == ("rejected", ["over-size-limit"])
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("C:\\flows\\one.uff", "one.uff"),
+        ("two\n\x00.uff", "two��.uff"),
+        ("\udcff.uff", "�.uff"),
+        ("x" * 300, "x" * 255),
+    ],
+)
+def test_a_name_is_a_label_without_folders_or_control_characters(take_in, example, sent, kept):
+    outcome = take_in(example, name=sent)
+    assert outcome.name == db.session.get_one(FlowFile, outcome.file_id).name == kept
+
+
+def test_a_finding_may_quote_what_the_database_cannot_hold(take_in, example):
+    outcome = take_in(example.swap(3, "QA 1000001", "QA\x001000001"))
+
+    assert outcome.status == "imported_with_errors"
+    assert lines() == [9, 13]

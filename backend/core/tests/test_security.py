@@ -1,0 +1,144 @@
+import io
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from flask import request, session
+
+from backend.app import create_app
+from backend.core.auth import PageBlueprint
+from backend.core.security import body_limit
+
+NOWHERE = "postgresql://nobody@127.0.0.1:1/nowhere"
+
+
+def _create_app(**overrides):
+    app = create_app(database_url=NOWHERE, WTF_CSRF_ENABLED=False, **overrides)
+    blueprint = PageBlueprint("gate", __name__, public=True)
+
+    @blueprint.post("/small")
+    def take_small():
+        return str(len(request.get_data()))
+
+    @blueprint.post("/large")
+    @body_limit(1_000_000)
+    def take_large():
+        return str(len(request.get_data()))
+
+    @blueprint.get("/mine")
+    def show_mine():
+        session["user_id"] = "not a person"
+        return "mine", {"Cache-Control": "public"}
+
+    @blueprint.get("/api/gate")
+    def show_data():
+        return {}, {"Cache-Control": "no-cache"}
+
+    app.register_blueprint(blueprint)
+    closed = PageBlueprint("closed", __name__)
+
+    @closed.post("/closed")
+    @body_limit(10_000_000)
+    def take_closed():
+        return "never"
+
+    app.register_blueprint(closed)
+    return app
+
+
+@pytest.fixture(scope="module")
+def gate_app():
+    return _create_app()
+
+
+@pytest.fixture
+def gate(gate_app):
+    return gate_app.test_client()
+
+
+@pytest.mark.parametrize("address", ["/", "/nowhere", "/api/nowhere", "/healthz"])
+def test_every_answer_tells_the_browser_what_not_to_do(gate, address):
+    headers = gate.get(address).headers
+    policy = headers["Content-Security-Policy"].split("; ")
+    assert {
+        "default-src 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "object-src 'none'",
+    } == set(policy)
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert "camera=()" in headers["Permissions-Policy"]
+    assert "Strict-Transport-Security" not in headers
+
+
+def test_outside_local_only_https_is_used(gate_app):
+    settings = {
+        "environment": "production",
+        "secret_key": "its own",
+        "public_url": "https://quintet.example",
+    }
+    key = Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    app = _create_app(jwt_keys=key.decode(), **settings)
+    headers = app.test_client().get("/healthz").headers
+    assert headers["Strict-Transport-Security"].startswith("max-age=63072000")
+
+
+def test_a_signed_in_page_is_never_kept(gate):
+    assert gate.get("/mine").headers["Cache-Control"] == "no-store"
+
+
+def test_what_says_nothing_of_caching_is_never_kept(gate):
+    assert gate.get("/").headers["Cache-Control"] == "no-store"
+
+
+def test_the_api_decides_on_caching_by_itself(gate):
+    gate.get("/mine")
+    assert gate.get("/api/gate").headers["Cache-Control"] == "no-cache"
+
+
+def test_a_body_above_the_limit_is_refused(gate):
+    assert gate.post("/small", data=b"x" * 256 * 1024).text == "262144"
+    refused = gate.post("/small", data=b"x" * (256 * 1024 + 1))
+    assert (refused.status_code, refused.json["type"]) == (413, "/problems/too-large")
+
+
+def test_a_view_may_accept_more(gate):
+    assert gate.post("/large", data=b"x" * 1_000_000).text == "1000000"
+    assert gate.post("/large", data=b"x" * 1_000_001).status_code == 413
+
+
+def test_a_body_without_a_length_is_refused_before_it_could_be_cut_off(gate):
+    chunked = {
+        "CONTENT_LENGTH": "",
+        "HTTP_TRANSFER_ENCODING": "chunked",
+        "wsgi.input": io.BytesIO(b"x" * 300_000),
+        "wsgi.input_terminated": True,
+    }
+    assert gate.post("/small", environ_overrides=chunked).status_code == 411
+
+
+class _Unread(io.RawIOBase):
+    def readable(self):
+        return True
+
+    def readinto(self, _buffer):
+        raise AssertionError("the body was read")
+
+
+def test_the_unauthorised_are_refused_before_a_large_body_is_read(gate_app):
+    gate_app.config["WTF_CSRF_ENABLED"] = True
+    form = {
+        "CONTENT_LENGTH": "9000000",
+        "CONTENT_TYPE": "application/x-www-form-urlencoded",
+        "wsgi.input": _Unread(),
+    }
+    refused = gate_app.test_client().post("/closed", environ_overrides=form)
+    gate_app.config["WTF_CSRF_ENABLED"] = False
+    assert (refused.status_code, refused.location) == (302, "/login")
