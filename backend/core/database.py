@@ -1,8 +1,11 @@
 """The database: one transaction for each request, command and task, opened and closed at its edge."""
 
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
+from socket import SHUT_RDWR, socket
+from threading import Lock, Timer
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,6 +15,8 @@ from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Engine, MetaData, create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, Session, mapped_column
+
+_POOLS_LOCK = Lock()
 
 CONVENTION = {
     "ix": "%(table_name)s_%(column_0_N_name)s_index",
@@ -85,6 +90,62 @@ def raw_connection() -> psycopg.Connection[Any]:
     return connection
 
 
+@contextmanager
+def snapshot(*, seconds: int) -> Iterator[psycopg.Connection[Any]]:
+    """Read one moment of the database on a connection of its own, for answers sent as a stream.
+
+    It may only read. Each statement ends after so many seconds; so does the connection, also when
+    it waits for a caller who has stopped reading.
+    """
+    with _snapshots().connect() as connection:
+        raw: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]  # a pool's proxy hides the driver's type
+        raw.execute(
+            "select set_config('statement_timeout', %(most)s, true),"
+            " set_config('idle_in_transaction_session_timeout', %(most)s, true),"
+            " set_config('datestyle', 'ISO', true), set_config('timezone', 'UTC', true)",
+            {"most": f"{seconds}s"},
+        )
+        watchdog = Timer(seconds + 1, _hang_up, (raw.fileno(),))
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            yield raw
+        except BaseException:
+            # What is left of a stream would have to be read to its end: a new connection is cheaper.
+            connection.invalidate()
+            raise
+        finally:
+            watchdog.cancel()
+
+
+def _hang_up(descriptor: int) -> None:
+    """Close the connection under a reader that no statement timeout would reach."""
+    with suppress(OSError), socket(fileno=os.dup(descriptor)) as connection:
+        connection.shutdown(SHUT_RDWR)
+
+
+def _snapshots() -> Engine:
+    """Return the small pool of connections that only read one moment."""
+    url = current_app.extensions["settings"].database_url
+    pools: dict[str, Engine] = current_app.extensions["snapshots"]
+    with _POOLS_LOCK:
+        if url not in pools:
+            pools[url] = create_engine(
+                driver_url(url),
+                isolation_level="REPEATABLE READ",
+                pool_size=4,
+                max_overflow=0,
+                pool_timeout=5,
+                pool_pre_ping=True,
+                connect_args={
+                    "connect_timeout": 5,
+                    "application_name": "quintet snapshot",
+                    "options": "-c default_transaction_read_only=on",
+                },
+            )
+    return pools[url]
+
+
 def driver_url(url: str) -> str:
     """Return the address with its driver named, as SQLAlchemy wants it."""
     _, _, rest = url.partition("://")
@@ -106,6 +167,7 @@ def init_app(app: Flask) -> None:
         "pool_timeout": 5,
         "connect_args": {"connect_timeout": 5, "application_name": "quintet"},
     }
+    app.extensions["snapshots"] = {}
     db.init_app(app)
 
 

@@ -14,12 +14,11 @@ from backend.core.collections.times import Date, Timestamp
 from backend.core.collections.types import Boolean, Enum, Id, Integer, Number, Text, Type, Uuid
 
 RESERVED = frozenset(
-    "sort order fields include limit cursor page count format tz by metrics having fill totals top"
-    .split()
+    "sort order fields include limit cursor page count format tz by metrics having fill totals top".split()
 )
 DATE_BUCKETS = ("year", "quarter", "month", "week", "day")
 BUCKETS = (*DATE_BUCKETS, "hour")
-METRICS = ("sum", "avg", "min", "max", "share")
+METRICS = ("sum", "avg", "min", "max")
 
 
 class DeclarationError(Exception):
@@ -191,7 +190,9 @@ class Collection:
         self.description = description
         self.columns = {each.name: self._bind(each, at) for at, each in enumerate(columns)}
         self.default_sort = default_sort or key
-        self.measure = measure or next((each.name for each in columns if "sum" in each.metrics), None)
+        self.measure = measure or next(
+            (each.name for each in columns if "sum" in each.metrics), None
+        )
         self.path = ""
         self.compiled: dict[Any, Any] = {}
         self._check(columns)
@@ -234,7 +235,13 @@ class Collection:
             raise DeclarationError(f"{self.name}: a column is declared twice")
         for each in declared:
             self._check_column(each)
-        if self.key not in self.columns or not isinstance(self.key_column.type, Id | Uuid | Text | Enum):
+        made = {f"{each.name}_{bucket}" for each in declared for bucket in each.buckets}
+        made |= {f"{each}_{name}" for name in names for each in ("count", "sum", "avg", "share")}
+        if taken := (made | {"count", "rows"}) & set(names):
+            raise DeclarationError(f"{self.name}: {taken} are names of aggregates")
+        if self.key not in self.columns or not isinstance(
+            self.key_column.type, Id | Uuid | Text | Enum
+        ):
             raise DeclarationError(f"{self.name}: the key {self.key} is no declared id")
         if unknown := set(self.includes) & set(names):
             raise DeclarationError(f"{self.name}: {unknown} are both column and include")

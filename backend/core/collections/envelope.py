@@ -8,6 +8,7 @@ from backend.core.collections.pages import Page
 
 # What stays readable in a link: RFC 8288 needs `<` and `>` away, RFC 3986 the brackets.
 SAFE = "-._~,:!'()*"
+SAFE_IN_BODY = SAFE + "[]"
 
 
 def list_body(page: Page) -> str:
@@ -58,7 +59,7 @@ def links(path: str, pairs: list[tuple[str, str]], page: Page) -> str:
     )
 
 
-def address(path: str, pairs: list[tuple[str, str]]) -> str:
+def address(path: str, pairs: list[tuple[str, str]], *, safe: str = SAFE) -> str:
     """Return the path with these parameters."""
-    query = "&".join(f"{quote(name, safe=SAFE)}={quote(value, safe=SAFE)}" for name, value in pairs)
+    query = "&".join(f"{quote(name, safe=safe)}={quote(value, safe=safe)}" for name, value in pairs)
     return f"{path}?{query}" if query else path

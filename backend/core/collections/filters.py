@@ -151,5 +151,3 @@ def _note_unknown(
         allowed=collection.columns,
         suggestion=suggestion,
     )
-
-

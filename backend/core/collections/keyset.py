@@ -28,9 +28,7 @@ def alternatives(
     The values are the parameters `k0`, `k1` and so on.
     """
     columns = [by_code_point(key, key.column.sql) for key in keys]
-    values = [
-        bindparam(f"k{at}", type_=bind_type(key.column)) for at, key in enumerate(keys)
-    ]
+    values = [bindparam(f"k{at}", type_=bind_type(key.column)) for at, key in enumerate(keys)]
     is_uniform = len({key.descending for key in keys}) == 1
     if is_uniform and not any(key.column.nullable for key in keys):
         left, right = tuple_(*columns), tuple_(*values)

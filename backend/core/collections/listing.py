@@ -43,7 +43,7 @@ def rows_statement(  # noqa: PLR0913  what decides the statement's text
     where they are asked for in the same round trip.
     """
     page = _page(collection, query, scope, position)
-    shown = _shown(collection, query, page)
+    shown = shown_row(collection, query, page)
     keys = [cast(key.column.type.keyed(_at(page, key.column.name)), SqlText) for key in query.sort]
     columns: list[Any] = [cast(func.row_to_json(literal_column("shown")), SqlText), *keys]
     if with_revision:
@@ -65,7 +65,7 @@ def record_statement(collection: Collection, query: Query, scope: Scope) -> Sele
     version = [collection.columns["version"]] if collection.has_version else []
     columns = [collection.columns[name] for name in sorted({*names, *(v.name for v in version)})]
     page = select(*(each.sql.label(each.name) for each in columns)).where(*where).subquery("page")
-    shown = _shown(collection, query, page)
+    shown = shown_row(collection, query, page)
     found: list[Any] = [cast(func.row_to_json(literal_column("shown")), SqlText)]
     found += [_at(page, each.name) for each in version]
     return select(*found).select_from(page.join(shown, true()))
@@ -129,7 +129,7 @@ def _needed(collection: Collection, query: Query) -> set[str]:
     return {*query.fields, *by}
 
 
-def _shown(collection: Collection, query: Query, page: FromClause) -> FromClause:
+def shown_row(collection: Collection, query: Query, page: FromClause) -> FromClause:
     """Return one row beside each of the page's, with every value as it is written."""
     columns: list[Any] = []
     waiting = {collection.includes[name].by: name for name, _ in query.nested}
@@ -139,7 +139,9 @@ def _shown(collection: Collection, query: Query, page: FromClause) -> FromClause
         columns.append(column.type.shown(_at(page, name)).label(name))
         if name in waiting:
             include = waiting.pop(name)
-            columns.append(_nested(collection.includes[include], inner[include], page).label(include))
+            columns.append(
+                _nested(collection.includes[include], inner[include], page).label(include)
+            )
     for include in waiting.values():
         columns.append(_nested(collection.includes[include], inner[include], page).label(include))
     return select(*columns).correlate(page).lateral("shown")
@@ -159,7 +161,9 @@ def _nested(include: Include, names: tuple[str, ...], page: FromClause) -> Colum
         .correlate(page)
         .subquery("included")
     )
-    return select(func.row_to_json(literal_column("included"))).select_from(record).scalar_subquery()
+    return (
+        select(func.row_to_json(literal_column("included"))).select_from(record).scalar_subquery()
+    )
 
 
 def _at(page: FromClause, name: str) -> ColumnElement[Any]:

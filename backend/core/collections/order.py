@@ -17,16 +17,22 @@ def read_sort(
     collection: Collection, given: dict[str, Given], mistakes: Mistakes
 ) -> tuple[SortKey, ...]:
     """Return the keys that `sort` and `order` ask for, or the collection's own."""
+    words = read_words(given, mistakes)
+    if "sort" not in given:
+        return default_order(collection)
+    return read_keys(collection, words, "sort", given["sort"].at, mistakes)
+
+
+def read_words(given: dict[str, Given], mistakes: Mistakes) -> list[str]:
+    """Return the words of `sort`, with the signs that `order` gives them."""
     sort, order = given.get("sort"), given.get("order")
     if sort is None:
         if order is not None:
             detail = "order needs sort beside it."
             mistakes.add("order", "parameter_conflict", detail, at=order.at)
-        return default_order(collection)
+        return []
     words = _words(sort, mistakes)
-    if words and order is not None:
-        words = _signed(words, order, mistakes)
-    return read_keys(collection, words, sort.name, sort.at, mistakes)
+    return _signed(words, order, mistakes) if words and order is not None else words
 
 
 def default_order(collection: Collection) -> tuple[SortKey, ...]:
@@ -106,9 +112,7 @@ def _signed(words: list[str], given: Given, mistakes: Mistakes) -> list[str]:
     elif wrong := [each for each in orders if each not in ORDERS]:
         near = nearest(wrong[0], ORDERS)
         detail = "asc or desc is expected."
-        mistakes.add(
-            "order", "invalid_value", detail, at=given.at, allowed=ORDERS, suggestion=near
-        )
+        mistakes.add("order", "invalid_value", detail, at=given.at, allowed=ORDERS, suggestion=near)
     elif len(orders) not in {1, len(words)}:
         detail = "One order for all keys, or one for each."
         mistakes.add("order", "invalid_value", detail, at=given.at)

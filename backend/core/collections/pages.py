@@ -106,10 +106,10 @@ def read_record(
     """
     limit_time(collection.limits.seconds)
     key_shape = ("record", shape(query, scope), query.fields, query.nested)
-    prepared = statement(
-        collection, key_shape, lambda: record_statement(collection, query, scope)
+    prepared = statement(collection, key_shape, lambda: record_statement(collection, query, scope))
+    found = run(
+        prepared, {**operands(query, scope), **_include_values(collection, query), "key": key}
     )
-    found = run(prepared, {**operands(query, scope), **_include_values(collection, query), "key": key})
     if not found:
         raise RecordNotFound(f"No record here has the id {str(key)[:80]}.")
     return found[0][0], found[0][1] if collection.has_version else None
@@ -183,9 +183,7 @@ def _include_values(collection: Collection, query: Query) -> dict[str, Any]:
     return values
 
 
-def _count(
-    collection: Collection, query: Query, scope: Scope, values: dict[str, Any]
-) -> int:
+def _count(collection: Collection, query: Query, scope: Scope, values: dict[str, Any]) -> int:
     prepared = statement(
         collection,
         ("count", shape(query, scope), query.count),
@@ -195,9 +193,7 @@ def _count(
     return int(count)
 
 
-def _estimate(
-    collection: Collection, query: Query, scope: Scope, values: dict[str, Any]
-) -> int:
+def _estimate(collection: Collection, query: Query, scope: Scope, values: dict[str, Any]) -> int:
     prepared = statement(
         collection,
         ("estimate", shape(query, scope)),
@@ -262,9 +258,7 @@ class _Edges:
 
     def _cursor(self, *, is_back: bool, row: int) -> str:
         texts = list(self.found[row][1 : 1 + len(self.query.sort)]) if self.found else []
-        return write_cursor(
-            self.collection, self.query, self.scope, is_back=is_back, texts=texts
-        )
+        return write_cursor(self.collection, self.query, self.scope, is_back=is_back, texts=texts)
 
     def _last_values(self) -> tuple[Any, ...]:
         texts = self.found[-1][1 : 1 + len(self.query.sort)]

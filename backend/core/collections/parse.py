@@ -69,7 +69,8 @@ def _parse_list(collection: Collection, query_string: str, media: str) -> Query:
         notices=notices,
     )
     words.check_paging(is_export=form != "json")
-    if mistakes and query.cursor is not None and not is_readable(query.cursor):
+    is_cursor = form == "json" and query.cursor is not None
+    if mistakes and is_cursor and not is_readable(query.cursor or ""):
         words.note("cursor", "invalid_cursor", UNREADABLE)
     mistakes.check()
     return query
@@ -94,9 +95,7 @@ def _parse_record(collection: Collection, query_string: str) -> Query:
     return Query(fields=fields, nested=nested)
 
 
-def read_given(
-    collection: Collection, query_string: str, mistakes: Mistakes
-) -> dict[str, Given]:
+def read_given(collection: Collection, query_string: str, mistakes: Mistakes) -> dict[str, Given]:
     """Return the parameters by name.
 
     :raises InvalidQuery: when the query string is too long to be looked at
@@ -111,9 +110,7 @@ def read_given(
 class Words:
     """The reserved parameters of a request, each read with its own rules."""
 
-    def __init__(
-        self, collection: Collection, given: dict[str, Given], mistakes: Mistakes
-    ) -> None:
+    def __init__(self, collection: Collection, given: dict[str, Given], mistakes: Mistakes) -> None:
         self.collection = collection
         self.given = given
         self.mistakes = mistakes
@@ -218,7 +215,9 @@ class Words:
             return tuple(self.collection.columns), tuple(nested)
         inner = {name: self._inner(name, wanted) for name in includes}
         known = set(self.collection.columns) | set(includes)
-        known |= {f"{name}.{each}" for name in includes for each in includes[name].collection.columns}
+        known |= {
+            f"{name}.{each}" for name in includes for each in includes[name].collection.columns
+        }
         for name in wanted:
             if name not in known:
                 self._note_field(name, known)
@@ -253,5 +252,7 @@ class Words:
 def zones() -> frozenset[str]:
     """Return the time zones that both this machine and PostgreSQL can be expected to know."""
     return frozenset(
-        each for each in available_timezones() if "/" in each and not each.startswith(("posix/", "right/"))
+        each
+        for each in available_timezones()
+        if "/" in each and not each.startswith(("posix/", "right/"))
     ) | {"UTC"}

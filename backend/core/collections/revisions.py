@@ -7,18 +7,29 @@ table would otherwise wait for each other's commit.
 
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, any_, bindparam, func, literal_column, or_, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    any_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy import Text as SqlText
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.core.collections.declaration import Collection, Scope
 from backend.core.database import Model
 
-SHARDS = 16
-
 
 class CollectionRevision(Model):
-    """One of the counters whose sum tells how often a table was written to."""
+    """One of the counters whose sum tells how often a table was written to.
+
+    The functions that raise it are made by the migration that makes the table.
+    """
 
     __tablename__ = "collection_revision"
 
@@ -26,42 +37,6 @@ class CollectionRevision(Model):
     owner: Mapped[str] = mapped_column(SqlText, primary_key=True)
     shard: Mapped[int] = mapped_column(primary_key=True)
     value: Mapped[int] = mapped_column(BigInteger)
-
-
-CREATE_FUNCTIONS = (
-    f"""
-create function raise_revision(of_table text, of_owner text) returns void language sql as $$
-    insert into collection_revision as counter (name, owner, shard, value)
-    values (of_table, of_owner, pg_backend_pid() % {SHARDS}, 1)
-    on conflict (name, owner, shard) do update set value = counter.value + 1
-$$""",
-    """
-create function raise_table_revision() returns trigger language plpgsql as $$
-begin
-    perform raise_revision(tg_table_name, '');
-    return null;
-end $$""",
-    """
-create function raise_owner_revision() returns trigger language plpgsql as $$
-declare
-    -- One order for all, so that two writers of the same owners never wait for each other in turn.
-    rows text := case tg_op
-        when 'INSERT' then 'select * from new_rows'
-        when 'DELETE' then 'select * from old_rows'
-        else 'select * from old_rows union all select * from new_rows' end;
-begin
-    execute format(
-        'select raise_revision(%L, owner) from (select distinct coalesce(%I::text, '''') as owner '
-        'from (%s) as changed order by 1) as owners', tg_table_name, tg_argv[0], rows);
-    return null;
-end $$""",
-)
-
-DROP_FUNCTIONS = (
-    "drop function raise_owner_revision()",
-    "drop function raise_table_revision()",
-    "drop function raise_revision(text, text)",
-)
 
 
 def attach_trigger(operations: Any, table: str, *, owner: str | None = None) -> None:
@@ -110,9 +85,7 @@ def revision_of(scope: Scope) -> ColumnElement[Any]:
     """
     counter = CollectionRevision.__table__
     names = bindparam("revision_names", type_=ARRAY(SqlText()))
-    query = select(func.coalesce(func.sum(counter.c.value), 0)).where(
-        counter.c.name == any_(names)
-    )
+    query = select(func.coalesce(func.sum(counter.c.value), 0)).where(counter.c.name == any_(names))
     if scope.owner is not None:
         owner = bindparam("revision_owner", type_=SqlText())
         query = query.where(or_(counter.c.owner == owner, counter.c.owner == literal_column("''")))

@@ -82,5 +82,3 @@ def plan_rows(prepared: Statement, values: Mapping[str, Any]) -> int:
     explained = Statement(f"EXPLAIN (FORMAT JSON) {prepared.text}", prepared.constants)
     ((plan,),) = run(explained, values)
     return int(plan[0]["Plan"]["Plan Rows"])
-
-

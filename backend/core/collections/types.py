@@ -10,11 +10,14 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text as SqlText, cast, func
+from sqlalchemy import ColumnElement, case, cast, func, literal_column
+from sqlalchemy import Text as SqlText
 
 ORDERED = ("eq", "ne", "gt", "gte", "lt", "lte", "between", "in", "nin", "isnull")
 PLAIN = ("eq", "ne", "in", "nin", "isnull")
 MAX_VALUE_LENGTH = 200
+FORMULA_MARKS = "=+-@\t\r'"
+APOSTROPHE = "chr(39)"
 
 _DIGITS = re.compile(r"[0-9]{1,40}")
 _INTEGER = re.compile(r"-?[0-9]{1,40}")
@@ -67,9 +70,22 @@ class Type:
         """Return the value's normal text, as filters and cursors carry it."""
         return str(value)
 
+    def content(self, value: Any) -> Any:
+        """Return the value as JSON carries it."""
+        return self.wire(value)
+
     def shown(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return the SQL that renders the column for JSON and CSV."""
         return column
+
+    def celled(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Return the SQL of a cell in a CSV file."""
+        shown = cast(self.shown(column), SqlText)
+        if not self.is_text:
+            return shown
+        # A spreadsheet would run such a text as a formula; the apostrophe can be taken off again.
+        is_risky = func.ascii(shown).in_([literal_column(str(ord(each))) for each in FORMULA_MARKS])
+        return case((is_risky, literal_column(APOSTROPHE).concat(shown)), else_=shown)
 
     def keyed(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return the SQL of the exact text that a cursor carries."""
@@ -161,7 +177,9 @@ class Boolean(Type):
         """Return the truth value."""
         if text not in {"true", "false"}:
             guess = {"1": "true", "0": "false"}.get(text, text.lower())
-            raise Refused("true or false is expected.", guess if guess in {"true", "false"} else None)
+            raise Refused(
+                "true or false is expected.", guess if guess in {"true", "false"} else None
+            )
         return text == "true"
 
     def load(self, content: Any) -> bool:
@@ -173,6 +191,10 @@ class Boolean(Type):
     def wire(self, value: Any) -> str:
         """Return `true` or `false`."""
         return "true" if value else "false"
+
+    def content(self, value: Any) -> bool:
+        """Return the value itself."""
+        return bool(value)
 
     def schema(self) -> dict[str, Any]:
         """Return a boolean."""
@@ -212,6 +234,10 @@ class Integer(Type):
             raise Refused("A JSON number without fraction is expected.")
         return self._within(content)
 
+    def content(self, value: Any) -> int:
+        """Return the value itself."""
+        return int(value)
+
     def schema(self) -> dict[str, Any]:
         """Return an integer with its range."""
         return {"type": "integer", "minimum": self.low, "maximum": self.high}
@@ -222,7 +248,12 @@ class Integer(Type):
 
     def fitted(self, sql_type: Any) -> "Integer":
         """Return the type with the range of smallint, integer or bigint."""
-        bits = {"smallint": 15, "bigint": 63}.get(getattr(sql_type, "__visit_name__", "").replace("big_integer", "bigint").replace("small_integer", "smallint"), 31)
+        bits = {"smallint": 15, "bigint": 63}.get(
+            getattr(sql_type, "__visit_name__", "")
+            .replace("big_integer", "bigint")
+            .replace("small_integer", "smallint"),
+            31,
+        )
         low = self.low if self.low is not None else self.least(bits)
         high = self.high if self.high is not None else 2**bits - 1
         return type(self)(low=low, high=high)
@@ -298,7 +329,10 @@ class Number(Type):
         if len(fraction) > self.places:
             raise Refused(f"At most {self.places} decimals.", code="out_of_range")
         if len(whole) > (self.precision or 0) - self.places:
-            raise Refused(f"At most {(self.precision or 0) - self.places} digits before the point.", code="out_of_range")
+            raise Refused(
+                f"At most {(self.precision or 0) - self.places} digits before the point.",
+                code="out_of_range",
+            )
         return abs(Decimal(text)) if not whole and not fraction else Decimal(text)
 
     @property
