@@ -49,6 +49,10 @@ format: .venv ## write the code as `make check` wants it
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
+.PHONY: screenshots
+screenshots: .venv ## picture every page in screenshots/, and fail on what a browser finds wrong
+	@$(BIN)/python e2e/screenshots.py $(URL)
+
 .PHONY: migration
 migration: .venv ## write a migration from the models' difference to the database (MESSAGE=)
 	@$(BIN)/quintet database revision "$(or $(MESSAGE),$(error MESSAGE= says what changes))"

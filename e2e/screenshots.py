@@ -10,6 +10,8 @@ import os
 import re
 import shutil
 import sys
+import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,9 +19,16 @@ from html import unescape
 from itertools import product
 from pathlib import Path
 from threading import Thread
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
-from playwright.sync_api import APIRequestContext, Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    APIRequestContext,
+    APIResponse,
+    Browser,
+    ConsoleMessage,
+    Page,
+    sync_playwright,
+)
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 from werkzeug.serving import make_server
@@ -39,18 +48,18 @@ ARGUMENTS = (
 )
 STAFF = "staff@quintet.test"
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
+NARROWEST = 320  # Nothing scrolls sideways there either, as WCAG's reflow asks.
 SCHEMES = ("light", "dark")
 MACHINES_PAGES = {"explain_problem", "favicon", "healthz", "readyz", "static"}
 OK = 200
+BROKEN = 500
+EXAMPLES = 5  # So many pages of a kind are read for their links; the first one is pictured.
 
 NOTE_VIOLATIONS = """window.violations = [];
 document.addEventListener("securitypolicyviolation", event =>
   window.violations.push(`violates the CSP: ${event.violatedDirective} ${event.blockedURI}`));"""
 WHAT_IS_WRONG = """() => {
   const wrong = [...window.violations];
-  const root = document.documentElement;
-  if (root.scrollWidth > root.clientWidth)
-    wrong.push(`is ${root.scrollWidth} pixels wide on a screen of ${root.clientWidth}`);
   if ((document.querySelector("main")?.innerText ?? "").trim().length < 20) wrong.push("is empty");
   if (document.querySelectorAll("h1").length !== 1) wrong.push("needs one h1");
   for (const each of document.querySelectorAll("input:not([type=hidden]), select, textarea"))
@@ -93,8 +102,10 @@ def served() -> Iterator[str]:
         create_app(database_url=urls["application_url"])
         migrations.migrate(**urls)
 
-    with testing.server(), testing.database(migrate) as database:
-        app = create_app(database_url=database.url, database_owner_url=database.owner_url)
+    files = tempfile.TemporaryDirectory()
+    with testing.server(), testing.database(migrate) as database, files as folder:
+        urls = {"database_url": database.url, "database_owner_url": database.owner_url}
+        app = create_app(files_url=folder, **urls)
         with app.app_context():
             app.test_cli_runner().invoke(args=["demo"], catch_exceptions=False)
         server = make_server("127.0.0.1", 0, app, threaded=True)
@@ -121,30 +132,40 @@ def discover(requests: APIRequestContext, url: str) -> list[Shot]:
     rules = [rule for rule in application.url_map.iter_rules() if "GET" in (rule.methods or ())]
     waiting = [rule.rule for rule in rules if not rule.arguments]
     shots: dict[str, Shot] = {}
+    read: dict[str, set[str]] = defaultdict(set)
     while waiting:
         path = waiting.pop(0)
-        endpoint = _endpoint(adapter, path)
-        if endpoint is None or endpoint in shots:
+        name = _name(adapter, path)
+        if name is None or path in read[name] or len(read[name]) == EXAMPLES:
             continue
+        read[name].add(path)
         answer = requests.get(url + path, max_redirects=0)
-        if answer.status != OK or not answer.headers["content-type"].startswith("text/html"):
+        if answer.status < BROKEN and not _is_page(answer):
             continue
-        shots[endpoint] = Shot(endpoint.replace(".", "-"), path)
+        shots.setdefault(name, Shot(name, path))  # What is broken fails in its picture.
         if search := re.search(r'<input[^>]* name="(\w+)" type="search"', answer.text()):
-            address = f"{path}?{search[1]}=zz-found-nowhere"
-            shots[f"{endpoint}?"] = Shot(f"{shots[endpoint].name}-nothing-found", address)
-        links = re.findall(r'<a [^>]*href="(/[^"#]*)', answer.text())
-        waiting += [unescape(link) for link in links]
+            nothing = f"{name.partition('-by-')[0]}-nothing-found"
+            address = f"{path.partition('?')[0]}?{search[1]}=found-nowhere"
+            shots.setdefault(nothing, Shot(nothing, address))
+        links = re.findall(r'<a [^>]*href="([^"]*)', answer.text())
+        waiting += [urljoin(path, unescape(link)).partition("#")[0] for link in links]
     return [*ALWAYS, *shots.values()]
 
 
-def _endpoint(adapter: MapAdapter, path: str) -> str | None:
-    """Return the endpoint of a page for people."""
+def _is_page(answer: APIResponse) -> bool:
+    return answer.status == OK and answer.headers["content-type"].startswith("text/html")
+
+
+def _name(adapter: MapAdapter, path: str) -> str | None:
+    """Return the name of a page for people: its endpoint and what its query asks for."""
+    parts = urlsplit(path)
     try:
-        endpoint, _ = adapter.match(urlsplit(path).path)
+        endpoint, _ = adapter.match(parts.path)
     except HTTPException:
         return None
-    return None if path.startswith("/api") or endpoint in MACHINES_PAGES else str(endpoint)
+    if parts.netloc or parts.path.startswith("/api") or endpoint in MACHINES_PAGES:
+        return None
+    return "-by-".join([endpoint.replace(".", "-"), *sorted(parse_qs(parts.query))])
 
 
 @dataclass
@@ -153,7 +174,8 @@ class Camera:
 
     page: Page
     url: str
-    mode: str
+    size: str
+    scheme: str
     wrong: list[str] = field(default_factory=list)
     shot: Shot = ALWAYS[0]
 
@@ -167,12 +189,18 @@ class Camera:
     def take(self, shot: Shot) -> None:
         """Visit the page, look it over, and picture it."""
         self.shot = shot
-        answer = self.page.goto(self.url + shot.path, wait_until="networkidle")
+        answer = self.page.goto(self.url + shot.path, wait_until="load")
         if answer.status != shot.status:
             self._blame(f"answers {answer.status}")
         for each in self.page.evaluate(WHAT_IS_WRONG):
             self._blame(each)
-        self.page.screenshot(path=FOLDER / self.mode / f"{shot.name}.png", full_page=True)
+        self.page.screenshot(
+            path=FOLDER / f"{self.size}-{self.scheme}" / f"{shot.name}.png", full_page=True
+        )
+        for width in (NARROWEST, SIZES[self.size][0]):
+            self.page.set_viewport_size({"width": width, "height": SIZES[self.size][1]})
+            if (needed := self.page.evaluate("document.documentElement.scrollWidth")) > width:
+                self._blame(f"is {needed} pixels wide on a screen of {width}")
 
     def _hear(self, message: ConsoleMessage) -> None:
         is_expected = self.shot.status != OK and "Failed to load resource" in message.text
@@ -180,7 +208,7 @@ class Camera:
             self._blame(f"logs “{message.text}”")
 
     def _blame(self, what: str) -> None:
-        self.wrong.append(f"{self.mode} {self.shot.path} {what}")
+        self.wrong.append(f"{self.size} {self.scheme} {self.shot.path} {what}")
 
 
 def picture(browser: Browser, url: str) -> list[str]:
@@ -195,10 +223,11 @@ def picture(browser: Browser, url: str) -> list[str]:
             context = browser.new_context(
                 viewport={"width": width, "height": height},
                 color_scheme=scheme,
+                locale="en-GB",
                 storage_state=cookies if is_signed_in else None,
                 is_mobile=size == "phone",
             )
-            camera = Camera(context.new_page(), url, f"{size}-{scheme}", wrong)
+            camera = Camera(context.new_page(), url, size, scheme, wrong)
             for shot in shots:
                 if shot.is_signed_in is is_signed_in:
                     camera.take(shot)
@@ -219,7 +248,8 @@ def main(arguments: list[str]) -> int:
         )
         wrong = picture(browser, url)
         browser.close()
-    print("\n".join(wrong), file=sys.stderr)
+    for each in wrong:
+        print(each, file=sys.stderr)
     return int(bool(wrong))
 
 

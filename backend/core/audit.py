@@ -70,6 +70,8 @@ def record(  # noqa: PLR0913  one for each column
     wait for anything else. `before` and `after` hold ids and states, never personal data.
     """
     session = db.session()
+    if not session.in_transaction():
+        session.begin()  # Without one, a rollback would not discard the row.
     values = {
         "chain": chain,
         "actor_id": actor_id,

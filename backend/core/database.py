@@ -161,6 +161,7 @@ def init_app(app: Flask) -> None:
     """Bind the application to its database."""
     app.config["SQLALCHEMY_DATABASE_URI"] = driver_url(app.extensions["settings"].database_url)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+        "hide_parameters": True,
         "pool_pre_ping": True,
         "pool_size": 8,
         "max_overflow": 8,

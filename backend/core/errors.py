@@ -185,14 +185,22 @@ def wants_json() -> bool:
 def answer(error: DomainError) -> Response:
     """Return the problem as JSON for programs and as a page for people."""
     problem = describe(error)
-    if wants_json():
+    response = None if wants_json() else _page(problem)
+    if response is None:
         response = jsonify(problem)
         response.mimetype = "application/problem+json"
-    else:
-        response = make_response(render_template("problem.html", problem=problem))
     response.status_code = error.status
     response.headers.update(error.headers)
     return response
+
+
+def _page(problem: Mapping[str, Any]) -> Response | None:
+    """Return the problem's page, or none when the page itself is what is broken."""
+    try:
+        return make_response(render_template("problem.html", problem=problem))
+    except Exception:
+        log.exception("no page for a problem")
+        return None
 
 
 def _answer_http(error: HTTPException) -> BaseResponse:

@@ -14,8 +14,6 @@ from structlog.contextvars import bind_contextvars, clear_contextvars, merge_con
 from structlog.stdlib import ProcessorFormatter
 from structlog.types import EventDict, Processor
 
-from backend.core.config import Settings
-
 log = structlog.get_logger(__name__)
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -76,15 +74,15 @@ class _CurrentStream(logging.StreamHandler[TextIO]):
         return found
 
 
-def configure(settings: Settings) -> None:
+def configure() -> None:
     """Send structlog's and the standard library's records through one handler.
 
-    A command's stdout is its result, so its log goes to stderr, and a person who runs one sees
-    warnings only.
+    On a terminal they are written for a person, and not as JSON. A command's stdout is its result,
+    so its log goes to stderr, and a person who runs one sees warnings only.
     """
     is_command = click.get_current_context(silent=True) is not None
     stream = sys.stderr if is_command else sys.stdout
-    for_person = settings.is_local and stream.isatty()
+    for_person = stream.isatty()
     handler = _CurrentStream("stderr" if is_command else "stdout")
     handler.setFormatter(
         ProcessorFormatter(processors=_last(for_person=for_person), foreign_pre_chain=_first())
@@ -158,6 +156,6 @@ def bind(**context: object) -> None:
 
 def init_app(app: Flask) -> None:
     """Give each request an id and one line."""
-    configure(app.extensions["settings"])
+    configure()
     app.before_request(_begin_request)
     app.after_request(_end_request)

@@ -38,9 +38,7 @@ def revision_command(message: str) -> None:
     engine = database.engine(current_settings().owner_url)
     with engine.begin() as connection:
         number = int(head()) + 1
-        command.revision(
-            _config(connection), message, autogenerate=True, rev_id=f"{number:04d}"
-        )
+        command.revision(_config(connection), message, autogenerate=True, rev_id=f"{number:04d}")
 
 
 def migrate(*, owner_url: str, application_url: str) -> tuple[str | None, str]:

@@ -10,13 +10,22 @@ from flask import Flask, current_app, redirect, request
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.wrappers import Response
 
-from backend.core import api, audit, database
+from backend.core import api, audit, database, errors
 from backend.core.auth import tokens
-from backend.core.auth.current import current_identity, remember
+from backend.core.auth.current import current_identity, remember, required_identity
 from backend.core.auth.identities import Identity
 from backend.core.errors import DomainError, Forbidden
 
 View = TypeVar("View", bound=Callable[..., Any])
+
+API_SPEC_OPTIONS = {
+    "security": [{"accessToken": []}],
+    "components": {
+        "securitySchemes": {
+            "accessToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+        }
+    },
+}
 
 _csrf = CSRFProtect()
 
@@ -63,7 +72,13 @@ class ApiBlueprint(api.Blueprint):
         :raises Unauthenticated: without a valid access token
         :raises RoleMissing: without the role
         """
-        remember(None if _is_open(self) else tokens.verify_access())
+        if _is_open(self):
+            remember(None)
+            return
+        remember(tokens.verify_access())
+        rule = request.url_rule
+        if request.method != "OPTIONS" or not (rule and rule.provide_automatic_options):
+            required_identity()  # The library lets every OPTIONS pass, even to a view.
         _require_role(self)
 
 
@@ -121,18 +136,7 @@ def _require_role(blueprint: ApiBlueprint | PageBlueprint) -> None:
     identity = current_identity()
     if _is_open(blueprint) or identity is None or may_enter(blueprint, identity):
         return
-    endpoint = request.endpoint or ""
-    # The view's own transaction has not begun: this one exists for the record of the refusal.
-    with database.transaction():
-        database.aside(
-            lambda: audit.record(
-                action="auth.refuse-role",
-                actor_id=identity.user_id,
-                object_type="endpoint",
-                object_id=endpoint,
-            )
-        )
-        raise RoleMissing(f"It needs the role “{blueprint.role}”.")
+    raise RoleMissing(f"It needs the role “{blueprint.role}”.")
 
 
 def _sign_in_address() -> str:
@@ -159,8 +163,27 @@ def _admit() -> Response | None:
     return None
 
 
+def _answer_forbidden(error: Forbidden) -> Response:
+    """Record whoever tried what they may not do; what they tried is rolled back already."""
+    identity = current_identity()
+    with database.transaction():
+        audit.record(
+            action="auth.refuse",
+            actor_id=identity.user_id if identity else None,
+            object_type="endpoint",
+            object_id=request.endpoint,
+            after={"problem": error.code},
+        )
+    return errors.answer(error)
+
+
 def init_app(app: Flask) -> None:
     """Ask every request at the door; the CSRF check waits until then."""
-    app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=8 * 3600)
+    app.register_error_handler(Forbidden, _answer_forbidden)
+    app.config.update(
+        API_SPEC_OPTIONS=API_SPEC_OPTIONS,
+        WTF_CSRF_CHECK_DEFAULT=False,
+        WTF_CSRF_TIME_LIMIT=8 * 3600,
+    )
     _csrf.init_app(app)
     app.before_request(_admit)

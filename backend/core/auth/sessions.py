@@ -31,9 +31,9 @@ def proof() -> Proof | None:
     """Return what the cookie proves, or none when there is none or it is too old."""
     try:
         found = Proof(
-            user_id=UUID(session["user_id"]),
+            user_id=UUID(str(session["user_id"])),
             signed_in_at=int(session["signed_in_at"]),
-            ids=(UUID(session["session_id"]),),
+            ids=(UUID(str(session["session_id"])),),
         )
         seen_at = int(session["seen_at"])
     except (KeyError, TypeError, ValueError):

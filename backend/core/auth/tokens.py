@@ -133,9 +133,9 @@ def forget_cookie(response: Response) -> Response:
 def _proof(claims: dict[str, Any]) -> Proof:
     try:
         return Proof(
-            user_id=UUID(claims["sub"]),
+            user_id=UUID(str(claims["sub"])),
             signed_in_at=int(claims["signed_in_at"]),
-            ids=(UUID(claims["jti"]), UUID(claims["sid"])),
+            ids=(UUID(str(claims["jti"])), UUID(str(claims["sid"]))),
         )
     except (KeyError, TypeError, ValueError):
         raise TokenRefused("A claim is missing.") from None
@@ -144,35 +144,38 @@ def _proof(claims: dict[str, Any]) -> Proof:
 def init_app(app: Flask) -> None:
     """Set up the library: what it signs, what it accepts, and that it answers with problems."""
     settings: Settings = app.extensions["settings"]
-    prefix = ("", "") if settings.is_local else ("__Secure-", "__Host-")
-    app.config.update(
-        JWT_ACCESS_TOKEN_EXPIRES=settings.access_token_age,
-        JWT_ALGORITHM="EdDSA",
-        JWT_COOKIE_SAMESITE="Strict",
-        JWT_COOKIE_SECURE=not settings.is_local,
-        JWT_DECODE_ALGORITHMS=["EdDSA"],
-        JWT_DECODE_AUDIENCE=AUDIENCE,
-        JWT_DECODE_ISSUER=settings.public_url,
-        JWT_ENCODE_AUDIENCE=AUDIENCE,
-        JWT_ENCODE_ISSUER=settings.public_url,
-        JWT_REFRESH_COOKIE_NAME=f"{prefix[0]}quintet-refresh",
-        JWT_REFRESH_COOKIE_PATH="/api/auth",
-        JWT_REFRESH_CSRF_COOKIE_NAME=f"{prefix[1]}quintet-csrf",
-        JWT_REFRESH_TOKEN_EXPIRES=REFRESH_TOKEN_AGE,
-        JWT_TOKEN_LOCATION=["headers", "cookies"],
-        API_SPEC_OPTIONS={
-            "security": [{"accessToken": []}],
-            "components": {
-                "securitySchemes": {
-                    "accessToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
-                }
-            },
-        },
-    )
+    app.config.update(_tokens_settings(settings), **_cookies_settings(is_local=settings.is_local))
     manager = JWTManager(app)
     _load_keys(manager, read_keys(settings))
     _answer_with_problems(manager)
     manager.token_in_blocklist_loader(_is_refused)
+
+
+def _tokens_settings(settings: Settings) -> dict[str, object]:
+    return {
+        "JWT_ACCESS_TOKEN_EXPIRES": settings.access_token_age,
+        "JWT_ALGORITHM": "EdDSA",
+        "JWT_DECODE_ALGORITHMS": ["EdDSA"],
+        "JWT_DECODE_AUDIENCE": AUDIENCE,
+        "JWT_DECODE_ISSUER": settings.public_url,
+        "JWT_DECODE_LEEWAY": 5,  # The machines' clocks differ a little.
+        "JWT_ENCODE_AUDIENCE": AUDIENCE,
+        "JWT_ENCODE_ISSUER": settings.public_url,
+        "JWT_REFRESH_TOKEN_EXPIRES": REFRESH_TOKEN_AGE,
+        # Each view names the one place in which it looks.
+        "JWT_TOKEN_LOCATION": ["headers", "cookies"],
+    }
+
+
+def _cookies_settings(*, is_local: bool) -> dict[str, object]:
+    """Name and bind the cookies; some browsers refuse secure ones on a machine of one's own."""
+    return {
+        "JWT_COOKIE_SAMESITE": "Strict",
+        "JWT_COOKIE_SECURE": not is_local,
+        "JWT_REFRESH_COOKIE_NAME": "quintet-refresh" if is_local else "__Secure-quintet-refresh",
+        "JWT_REFRESH_COOKIE_PATH": "/api/auth",
+        "JWT_REFRESH_CSRF_COOKIE_NAME": "quintet-csrf" if is_local else "__Host-quintet-csrf",
+    }
 
 
 def _load_keys(manager: JWTManager, keys: Keys) -> None:

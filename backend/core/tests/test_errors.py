@@ -31,51 +31,48 @@ class Order(ma.Schema):
     size = ma.fields.Integer()
 
 
-def _kettle():
-    blueprint = ApiBlueprint("kettle", __name__, public=True)
+kettle_blueprint = ApiBlueprint("kettle", __name__, public=True)
 
-    @blueprint.post("/trays")
-    @blueprint.arguments(Tray)
-    def fill_tray(tray):
-        """Fill a tray."""
-        return tray
 
-    @blueprint.get("/trays")
-    @blueprint.arguments(Order, location="query")
-    def list_trays(order):
-        """List trays."""
-        return order
+@kettle_blueprint.post("/trays")
+@kettle_blueprint.arguments(Tray)
+def fill_tray(tray):
+    return tray
 
-    @blueprint.get("/pot")
-    def pour():
-        raise TeapotEmpty("Pot 7 is empty.", errors=[{"pointer": "/pot", "code": "empty"}], pot=7)
 
-    @blueprint.get("/bugs/<kind>")
-    def break_down(kind):
-        raise {
-            "bug": ZeroDivisionError("secret of the house"),
-            "lost": OperationalError("select secret", {}, Exception("secret")),
-            "busy": PoolTimeoutError("secret"),
-            "teapot": errors.Unavailable(),
-        }[kind]
+@kettle_blueprint.get("/trays")
+@kettle_blueprint.arguments(Order, location="query")
+def list_trays(order):
+    return order
 
-    @blueprint.get("/statuses/<int:status>")
-    def stop(status):
-        abort(status)
 
-    return blueprint
+@kettle_blueprint.get("/pot")
+def pour():
+    raise TeapotEmpty("Pot 7 is empty.", errors=[{"pointer": "/pot", "code": "empty"}], pot=7)
+
+
+@kettle_blueprint.get("/bugs/<kind>")
+def break_down(kind):
+    raise {
+        "bug": ZeroDivisionError("secret of the house"),
+        "lost": OperationalError("select secret", {}, Exception("secret")),
+        "busy": PoolTimeoutError("secret"),
+        "teapot": errors.Unavailable(),
+    }[kind]
+
+
+@kettle_blueprint.get("/statuses/<int:status>")
+def stop(status):
+    abort(status)
 
 
 @pytest.fixture(scope="module")
 def kettle_app():
     app = create_app(database_url="postgresql://nobody@127.0.0.1:1/nowhere")
-    Api(app, config_prefix="KETTLE", spec_kwargs=_TITLES).register_blueprint(
-        _kettle(), url_prefix="/api/kettle"
-    )
+    titles = {"title": "Kettle", "version": "1", "openapi_version": "3.1.0"}
+    api = Api(app, config_prefix="KETTLE", spec_kwargs=titles)
+    api.register_blueprint(kettle_blueprint, url_prefix="/api/kettle")
     return app
-
-
-_TITLES = {"title": "Kettle", "version": "1", "openapi_version": "3.1.0"}
 
 
 @pytest.fixture

@@ -4,9 +4,11 @@ import sys
 
 import pytest
 import structlog
+from gunicorn.config import Config
 
 from backend.app import create_app
 from backend.core import logs
+from backend.core.serving import GunicornLogger
 
 
 @pytest.fixture(scope="module")
@@ -130,14 +132,20 @@ def test_the_standard_library_and_its_warnings_go_the_same_way(quiet_app, lines)
     assert (second["event"], second["logger"]) == ("Booting", "gunicorn.error")
 
 
+def test_gunicorn_writes_its_own_log_in_the_same_way(quiet_app, lines):
+    GunicornLogger(Config()).info("Listening at: %s", "http://127.0.0.1")
+    (line,) = lines()
+    assert (line["event"], line["logger"]) == ("Listening at: http://127.0.0.1", "gunicorn.error")
+
+
 def test_a_command_keeps_its_stdout_for_its_result(quiet_app, capsys):
     @quiet_app.cli.command("talk")
     def talk():
-        logs.configure(quiet_app.extensions["settings"])
+        logs.configure()
         structlog.get_logger("x").warning("beside the result")
         sys.stdout.write("result\n")
 
     result = quiet_app.test_cli_runner().invoke(args=["talk"])
-    logs.configure(quiet_app.extensions["settings"])
+    logs.configure()
     assert result.stdout == "result\n"
     assert "beside the result" in result.stderr

@@ -1,4 +1,6 @@
 import re
+from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 from flask import render_template_string
@@ -26,13 +28,18 @@ def hall():
     return app
 
 
-def test_the_start_page_offers_what_a_stranger_may_enter(hall):
+def test_the_start_page_tells_a_stranger_what_is_here(hall):
     page = hall.test_client().get("/")
     assert page.status_code == 200
-    assert "What is open." in page.text
-    assert "What is shut." not in page.text
-    assert "What is staffed." not in page.text
+    assert all(f"What is {name}." in page.text for name in ("open", "shut", "staffed"))
     assert "/login" in page.text
+
+
+def test_the_navigation_offers_what_the_person_may_enter(hall):
+    _, navigation, _ = re.split("<nav|</nav>", hall.test_client().get("/").text, maxsplit=2)
+    assert "The open one" in navigation
+    assert "The shut one" not in navigation
+    assert "Staff console" not in navigation
 
 
 def test_a_stranger_is_sent_from_the_console_to_sign_in(hall):
@@ -75,10 +82,23 @@ def test_a_page_has_no_style_or_script_within_it(hall):
 
 def test_an_error_page_needs_no_database(hall):
     client = hall.test_client()
+    now = int(datetime.now(UTC).timestamp() * 1_000_000)
     with client.session_transaction() as session:
-        session.update(user_id="x", session_id="y")
+        session.update(user_id=str(uuid4()), session_id=str(uuid4()))
+        session.update(signed_in_at=now, seen_at=now)
     answer = client.get("/nowhere", headers={"Accept": "text/html"})
     assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    answer = client.get("/admin/", headers={"Accept": "text/html"})
+    assert (answer.status_code, answer.mimetype) == (503, "text/html")
+
+
+def test_a_problem_whose_page_is_broken_is_told_all_the_same():
+    app = create_app(database_url=NOWHERE)
+    entry = Entry("Broken", "nowhere.at_all", "Leads nowhere.")
+    app.register_blueprint(PageBlueprint("broken", __name__, public=True, entries=[entry]))
+    answer = app.test_client().get("/", headers={"Accept": "text/html", "X-Request-ID": "r9"})
+    assert (answer.status_code, answer.mimetype) == (500, "application/problem+json")
+    assert answer.json["instance"] == "/requests/r9"
 
 
 def _render(app, template):
@@ -133,3 +153,33 @@ def test_every_static_file_has_an_address(hall):
     with hall.test_request_context("/"):
         for file in pages.STATIC.iterdir():
             assert hall.test_client().get(pages.asset(file.name)).status_code == 200
+
+
+def _luminance(colour):
+    digits = colour * 2 if len(colour) == 3 else colour
+    channels = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _contrast(one, other):
+    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_and_edges_stand_out_from_what_is_behind_them(scheme):
+    style = (pages.STATIC / "quintet.css").read_text()
+    light, dark = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[:2]
+    colours = dict(re.findall(r"--([a-z-]+): #([0-9a-f]+);", light))
+    if scheme == "dark":
+        colours |= dict(re.findall(r"--([a-z-]+): #([0-9a-f]+);", dark))
+    pairs = [(each, back) for each in ("text", "muted", "link") for back in ("page", "surface")]
+    pairs += [(each, "raised") for each in ("text", "muted")]
+    pairs += [(each, f"{each}-back") for each in ("good", "warning", "bad")]
+    pairs += [(each, "surface") for each in ("bad",)]
+    pairs += [("text", "neutral-back"), ("on-main", "main"), ("on-main", "main-hover")]
+    pairs += [("text", "good-back"), ("text", "warning-back"), ("text", "bad-back")]
+    assert {pair: c for pair in pairs if (c := _contrast(*map(colours.get, pair))) < 4.5} == {}
+    edges = [("edge", "surface"), ("focus", "page"), ("focus", "surface"), ("main", "surface")]
+    assert {pair: c for pair in edges if (c := _contrast(*map(colours.get, pair))) < 3} == {}

@@ -12,37 +12,42 @@ from backend.core.security import body_limit
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nowhere"
 
 
+gate_blueprint = PageBlueprint("gate", __name__, public=True)
+closed_blueprint = PageBlueprint("closed", __name__)
+
+
+@gate_blueprint.post("/small")
+def take_small():
+    return str(len(request.get_data()))
+
+
+@gate_blueprint.post("/large")
+@body_limit(1_000_000)
+def take_large():
+    return str(len(request.get_data()))
+
+
+@gate_blueprint.get("/mine")
+def show_mine():
+    session["user_id"] = "not a person"
+    return "mine", {"Cache-Control": "public"}
+
+
+@gate_blueprint.get("/api/gate")
+def show_data():
+    return {}, {"Cache-Control": "no-cache"}
+
+
+@closed_blueprint.post("/closed")
+@body_limit(10_000_000)
+def take_closed():
+    return "never"
+
+
 def _create_app(**overrides):
     app = create_app(database_url=NOWHERE, WTF_CSRF_ENABLED=False, **overrides)
-    blueprint = PageBlueprint("gate", __name__, public=True)
-
-    @blueprint.post("/small")
-    def take_small():
-        return str(len(request.get_data()))
-
-    @blueprint.post("/large")
-    @body_limit(1_000_000)
-    def take_large():
-        return str(len(request.get_data()))
-
-    @blueprint.get("/mine")
-    def show_mine():
-        session["user_id"] = "not a person"
-        return "mine", {"Cache-Control": "public"}
-
-    @blueprint.get("/api/gate")
-    def show_data():
-        return {}, {"Cache-Control": "no-cache"}
-
-    app.register_blueprint(blueprint)
-    closed = PageBlueprint("closed", __name__)
-
-    @closed.post("/closed")
-    @body_limit(10_000_000)
-    def take_closed():
-        return "never"
-
-    app.register_blueprint(closed)
+    app.register_blueprint(gate_blueprint)
+    app.register_blueprint(closed_blueprint)
     return app
 
 

@@ -1,5 +1,6 @@
 """What staff see of flows: the files that came in, and the readings that they brought."""
 
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,7 +11,7 @@ from backend.core.errors import Invalid
 from backend.domains.flows import d0010
 from backend.domains.flows.models import STATUSES
 from backend.domains.flows.schemas import SearchSchema, cursor
-from backend.domains.flows.services import exports, files, readings, terms
+from backend.domains.flows.services import exports, files, loading, readings, terms
 from backend.domains.flows.services.files import Severity, Start
 
 LARGEST = 2**63 - 1
@@ -66,7 +67,7 @@ def show_readings() -> tuple[str, int]:
     asked = SearchSchema().load(arguments)
     page = readings.search(**asked)
     notice = _notice(page.notice, asked["query"].term)
-    return _search_page(page, notice=notice, term=asked["query"].term), 200
+    return _search_page(page, notice=notice), 200
 
 
 @blueprint.get("/readings.csv")
@@ -114,7 +115,13 @@ def show_file(file_id: int) -> str:
     severity: Severity = "error" if asked == "error" else "warning" if asked == "warning" else ""
     page = files.findings(file_id=file_id, severity=severity, start=_start())
     return render_template(
-        "flows/file.html", file=file, page=page, severity=severity, **_ways(page)
+        "flows/file.html",
+        file=file,
+        options=_chosen(file.options),
+        page=page,
+        severity=severity,
+        kept=loading.FINDINGS_STORED,
+        **_ways(page),
     )
 
 
@@ -149,7 +156,12 @@ def show_line(file_id: int, line_number: int) -> str:
     return render_template("flows/line.html", file=file, lines=lines, line_number=line_number)
 
 
-def _search_page(page: readings.Page, **context: Any) -> str:  # noqa: ANN401  for the template
+def _search_page(
+    page: readings.Page,
+    *,
+    notice: str | None = None,
+    problems: dict[str, list[str]] | None = None,
+) -> str:
     return render_template(
         "flows/readings.html",
         page=page,
@@ -158,7 +170,8 @@ def _search_page(page: readings.Page, **context: Any) -> str:  # noqa: ANN401  f
         newer=_address(before=cursor(page.newer), after=None) if page.newer else None,
         csv_query=urlencode(_arguments()),
         types=[("", "All types"), *_types()],
-        **context,
+        notice=notice,
+        problems=problems or {},
     )
 
 
@@ -200,6 +213,16 @@ def _ways(page: files.Page[Any]) -> dict[str, str | None]:
         "previous": _address(before=back.number, after=None) if back else None,
         "next": _address(after=on.number, before=None) if on else None,
     }
+
+
+def _chosen(options: dict[str, Any]) -> list[str]:
+    """Return in words the options of an import that are not as usual."""
+    usual = asdict(d0010.Options())
+    return [
+        name.replace("_", " ") if value is True else f"{name.replace('_', ' ')}: {value}"
+        for name, value in options.items()
+        if value != usual.get(name)
+    ]
 
 
 def _label(item: str, code: str | None) -> str | None:

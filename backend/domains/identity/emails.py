@@ -14,5 +14,7 @@ _ADDRESS = re.compile(
 
 def normalised(address: str) -> str | None:
     """Return the address as it is kept, or none when it is no e-mail address."""
-    found = address.strip(" \t\r\n").lower()
-    return found if len(found) <= LONGEST and _ADDRESS.fullmatch(found) else None
+    found = address.strip(" \t\r\n")
+    if not found.isascii() or len(found) > LONGEST:
+        return None  # Some other letters become ASCII ones in lower case.
+    return found.lower() if _ADDRESS.fullmatch(found.lower()) else None

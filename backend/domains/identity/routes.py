@@ -46,7 +46,7 @@ def create_tokens(credentials: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.post("/refresh")
-@blueprint.arguments(RefreshSchema)
+@blueprint.arguments(RefreshSchema, required=False)
 @blueprint.response(200, TokensAnswerSchema)
 @blueprint.alt_response(401, "UNAUTHORIZED")
 @blueprint.doc(security=[])
@@ -62,7 +62,7 @@ def replace_tokens(_body: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.post("/logout")
-@blueprint.arguments(RefreshSchema)
+@blueprint.arguments(RefreshSchema, required=False)
 @blueprint.response(204)
 @blueprint.alt_response(401, "UNAUTHORIZED")
 @blueprint.doc(security=[])

@@ -1,6 +1,7 @@
 """The checks of single fields, by the kind of their item.
 
-Patterns are ASCII on purpose: `int` and `Decimal` would take `1_000`, ` 5 `, `NaN` and other digits.
+Patterns are ASCII on purpose: `int` and `Decimal` would take `1_000`, ` 5 `, `NaN` and digits of
+other scripts.
 """
 
 import re

@@ -1,6 +1,7 @@
 """The header ZHV and the trailer ZPT, whose layout comes from practice."""
 
 import re
+from datetime import datetime
 from typing import NamedTuple
 
 from backend.domains.flows.d0010.findings import file_error, file_warning
@@ -32,13 +33,13 @@ _HEADER = (
     _Field("Broadcast", 1, is_mandatory=False),
     _Field("Test data flag", 4, is_mandatory=False),
 )
-_FLOW, _CREATED = 1, 6
+_CREATED = 6
 
 
 def read_header(line: str) -> tuple[Header | None, list[Finding]]:
     """Return the header that the first line of a file is, and what is wrong with it."""
     if not line.startswith("ZHV|"):
-        return None, [_no_header(line)]
+        return None, [header_missing(line)]
     sent = line.split("|")[1:]
     findings: list[Finding] = []
     if sent[-1].strip(" "):
@@ -57,12 +58,31 @@ def read_header(line: str) -> tuple[Header | None, list[Finding]]:
         findings.append(file_error("header-malformed", message, 1, values[_CREATED]))
     if created is None or any(finding.severity == "error" for finding in findings):
         return None, findings
-    flow, version = values[_FLOW][:5], values[_FLOW][5:]
-    names = (values[0], flow, version, *values[2:_CREATED])
-    return Header(*names, created, *values[_CREATED:]), findings
+    return _header(values, created), findings
 
 
-def _no_header(line: str) -> Finding:
+def _header(values: list[str], created: datetime) -> Header:
+    file_id, flow, from_role, from_participant, to_role, to_participant, *others = values
+    created_text, sending, receiving, broadcast, test_flag = others
+    return Header(
+        file_id=file_id,
+        flow=flow[:5],
+        version=flow[5:],
+        from_role=from_role,
+        from_participant=from_participant,
+        to_role=to_role,
+        to_participant=to_participant,
+        created=created,
+        created_text=created_text,
+        sending_application=sending,
+        receiving_application=receiving,
+        broadcast=broadcast,
+        test_flag=test_flag,
+    )
+
+
+def header_missing(line: str) -> Finding:
+    """Return the error about a first line that is no header."""
     if line.startswith(_UTF16):
         message = "The file is UTF-16 text, so it is no flow file: flows are plain ASCII."
     elif "\0" in line:
@@ -114,7 +134,7 @@ def read_trailer(line: str, number: int) -> Trailer | None:
         flow_count=_number(roots),
         completed_text=completed.strip(" "),
         is_flow_count_sent=bool(roots.strip(" ")),
-        extra="|".join(sent[_TRAILER_FIELDS:-1]),
+        extra=tuple(sent[_TRAILER_FIELDS:-1]),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from backend.domains.flows.d0010.checks import Checker, Problem
 from backend.domains.flows.d0010.findings import shortened
 from backend.domains.flows.d0010.lines import decoded
-from backend.domains.flows.d0010.mpan import has_valid_check_digit
+from backend.domains.flows.d0010.mpan import quick_check
 from backend.domains.flows.d0010.patterns import line_pattern
 from backend.domains.flows.d0010.records import Finding, Options, Severity
 from backend.domains.flows.d0010.tables import Flow, Group, Item, Kind, Role
@@ -36,7 +36,7 @@ class GroupReader:
         """Return the values of a line that matches, or None when there is something to say yet."""
         match group.role:
             case Role.MPAN:
-                return sent if has_valid_check_digit(sent[0]) else None
+                return sent if quick_check(sent[0]) else None
             case Role.REGISTER:
                 return self._faultless_register(sent)
             case _:
@@ -105,8 +105,8 @@ class GroupReader:
             self._say(Finding("non-ascii-bytes", "warning", message, number))
         return decoded(line)
 
-    def _note(self, number: int, group: Group, severity: Severity, code: str, message: str) -> None:
-        self._say(Finding(code, severity, message, number, group.code))
+    def _note(self, number: int, group: Group, severity: Severity, code: str, says: str) -> None:
+        self._say(Finding(code, severity, says, number, group.code))
 
 
 def _finding(problem: Problem, number: int, group: Group, item: Item, sent: str) -> Finding:

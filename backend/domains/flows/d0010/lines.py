@@ -18,17 +18,20 @@ class LineTooLongError(Exception):
 
 
 def blocks(stream: BinaryIO, size: int = BLOCK) -> Iterator[bytes]:
-    """Yield a stream in blocks that end at the end of a line; the last may lack its newline."""
+    """Yield a stream in blocks that end at the end of a line; the last may lack its newline.
+
+    Raises LineTooLongError.
+    """
     rest = b""
     while block := stream.read(size):
         end = block.rfind(b"\n") + 1
+        if len(rest) + (block.find(b"\n") if end else len(block)) > LONGEST_LINE:
+            raise LineTooLongError(rest + block)
         if end:
             yield rest + block[:end]
             rest = block[end:]
         else:
             rest += block
-        if len(rest) > LONGEST_LINE:
-            raise LineTooLongError(rest)
     if rest:
         yield rest
 
@@ -41,9 +44,7 @@ def as_text(block: bytes) -> str:
     """
     text = block.decode("latin-1")
     if "\r" in text:
-        text = text.replace("\r\n", "\n")
-        if text.endswith("\r"):
-            text = text[:-1]
+        text = text.replace("\r\n", "\n").removesuffix("\r")
     return text
 
 

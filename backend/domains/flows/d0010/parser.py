@@ -6,10 +6,11 @@ rules. Both ways give the same result, which a test proves on damaged files.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import BinaryIO
 
 from backend.domains.flows.d0010.copytext import NULL
-from backend.domains.flows.d0010.lines import BOM, as_text, blocks
+from backend.domains.flows.d0010.lines import BOM, LineTooLongError, as_text, blocks
 from backend.domains.flows.d0010.mpan import CHECK_DIGITS, residue_tables
 from backend.domains.flows.d0010.patterns import reading_pattern
 from backend.domains.flows.d0010.records import Batch, Options, Survey
@@ -17,7 +18,7 @@ from backend.domains.flows.d0010.tables import FLOWS, Flow, Role
 from backend.domains.flows.d0010.times import Instants
 from backend.domains.flows.d0010.tree import Run, Tree
 
-_NO_DEMAND = f"{NULL}\t{NULL}"
+_NO_MD = f"{NULL}\t{NULL}"
 # A block's matches are held at once; smaller blocks keep them in the processor's cache.
 _BLOCK = 64 * 1024
 
@@ -35,9 +36,11 @@ def parse(stream: BinaryIO, survey: Survey, options: Options) -> Iterator[Batch]
         return
     parser = Parser(flow, options, Instants(header.created_text))
     is_first = True
-    for block in blocks(stream, _BLOCK):
-        yield from parser.take(as_text(block.removeprefix(BOM) if is_first else block))
-        is_first = False
+    # The verdict refuses a file for such a line, so what comes after it need not be read.
+    with suppress(LineTooLongError):
+        for block in blocks(stream, _BLOCK):
+            yield from parser.take(as_text(block.removeprefix(BOM) if is_first else block))
+            is_first = False
     yield parser.finish()
 
 
@@ -71,15 +74,15 @@ class Parser:
         self._tree.close(Role.MPAN)
         return self._tree.take_batch()
 
-    def _run(self, matches: Iterator[tuple[str, ...]]) -> str:
+    def _run(self, found: Iterator[tuple[str, ...]]) -> str:
         """Take readings until one has to go through the tree; return its lines."""
         known, read = self._instants.clean.get, self._instants.read_clean
         (first, second, third), digits = residue_tables(), CHECK_DIGITS
         owner, meter, rows = self._tree.owner, self._tree.meter, list[str]()
         line, roots, owner_line, meter_line = self._line, 0, 0, 0
-        for text, mpan, bsc, serial, kind, label, at, value, flag, method, reason, status in matches:
-            instant = known(at) or read(at)
-            if instant is None or (flag == "F" and not reason):
+        for lines, mpan, bsc, serial, kind, label, at, value, flag, method, reason, is_ok in found:  # noqa: B007 - The last one's lines are returned.
+            when = known(at) or read(at)
+            if when is None or (flag == "F" and not reason):
                 break
             if mpan:
                 if digits[first[mpan[:4]] + second[mpan[4:8]] + third[mpan[8:12]]] != mpan[12]:
@@ -92,12 +95,12 @@ class Parser:
             elif serial or not meter:
                 break
             line += 1
-            told = f"{flag or NULL}\t{method or NULL}\t{reason or NULL}\t{status or NULL}"
-            rows.append(f"{line}\t{meter}\t{label}\t{instant}\t{value}\t{value}\t{_NO_DEMAND}\t{told}")
+            told = f"{flag or NULL}\t{method or NULL}\t{reason or NULL}\t{is_ok or NULL}"
+            rows.append(f"{line}\t{meter}\t{label}\t{when}\t{value}\t{value}\t{_NO_MD}\t{told}")
             line += reason != ""
         else:
-            text = ""
+            lines = ""
         if rows and meter:
             self._tree.advance(Run(self._line, line, roots, rows, owner_line, meter_line, meter))
         self._line = line
-        return text
+        return lines

@@ -1,13 +1,28 @@
 """The patterns of what nothing is to be said about, built from the tables of the groups.
 
-What matches has passed every check of `checks` but the two that no pattern can make: of check digits and of instants.
+What matches has passed every check of `checks` but the two that no pattern can make: those of check
+digits and of instants.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from itertools import groupby
 
 from backend.domains.flows.d0010.tables import Flow, Group, Item, Kind, Role
+
+_ANY_TEXT = r"[\t -{}~]"
+_PLAIN_TEXT = r"[ -\[\]-{}~]"
+_PARTS = {
+    # Prefixes 77 and 78 are asset ids, whose check digits follow other rules.
+    Kind.MPAN: "(?!7[78])[0-9]{13}",
+    Kind.SERIAL: r"(?! *\|)[\t -{}~]{1,LENGTH}",
+    Kind.TEXT: r"(?! *\|)[\t -{}~]{1,LENGTH}",
+    Kind.REGISTER: "[0-9A-Za-z]{1,LENGTH}",
+    Kind.FLAG: "[TF]",
+    Kind.INSTANT: "[0-9]{14}",
+    Kind.VALUE: r"[0-9]{1,8}(?:\.[0-9])?",
+    Kind.COUNT: "[0-9]{1,3}",
+}
 
 
 def line_pattern(group: Group) -> re.Pattern[str]:
@@ -28,11 +43,11 @@ def reading_pattern(flow: Flow) -> re.Pattern[str]:
     mpan, meter, register, result = (
         flow.groups[flow.code(role)] for role in (Role.MPAN, Role.METER, Role.REGISTER, Role.RESULT)
     )
-    serial, reading_type = meter.items
+    serial, kind = meter.items
     label, instant, value, _, _, flag, method = register.items
     return re.compile(
         rf"((?:(?:{line_pattern(mpan).pattern}\n)?"
-        rf"{meter.code}\|((?! *\|)[ -\[\]-{{}}~]{{1,{serial.length}}})\|{_field(reading_type)}\n)?"
+        rf"{meter.code}\|{_field(serial).replace(_ANY_TEXT, _PLAIN_TEXT)}{_field(kind)}\n)?"
         rf"{register.code}\|{_field(label)}{_field(instant)}{_field(value)}\|\|{_field(flag)}"
         rf"{_field(method)}\n"
         rf"(?:{line_pattern(result).pattern}\n)?"
@@ -44,32 +59,14 @@ def reading_pattern(flow: Flow) -> re.Pattern[str]:
 def _field(item: Item) -> str:
     if item.kind is Kind.IGNORED:
         return "()"
-    is_optional = not item.is_mandatory
-    return rf"({_part(item)}{'|' if is_optional else ''})\|"
+    if item.kind is Kind.CODE:
+        part = _any_of(item.codes.keys() - item.foreign_codes)
+    else:
+        part = _PARTS[item.kind].replace("LENGTH", str(item.length))
+    return rf"({part}{'' if item.is_mandatory else '|'})\|"
 
 
-def _part(item: Item) -> str:
-    match item.kind:
-        case Kind.MPAN:
-            # Prefixes 77 and 78 are asset ids, whose check digits follow other rules.
-            return "(?!7[78])[0-9]{13}"
-        case Kind.SERIAL | Kind.TEXT:
-            return rf"(?! *\|)[\t -{{}}~]{{1,{item.length}}}"
-        case Kind.REGISTER:
-            return f"[0-9A-Za-z]{{1,{item.length}}}"
-        case Kind.CODE:
-            return _any_of(item.codes.keys() - item.foreign_codes)
-        case Kind.FLAG:
-            return "[TF]"
-        case Kind.INSTANT:
-            return "[0-9]{14}"
-        case Kind.VALUE:
-            return r"[0-9]{1,8}(?:\.[0-9])?"
-        case _:
-            return "[0-9]{1,3}"
-
-
-def _any_of(codes: Collection[str]) -> str:
+def _any_of(codes: AbstractSet[str]) -> str:
     """Return a pattern of any of some codes, of which many begin alike."""
     if all(len(code) == 1 for code in codes):
         return f"[{''.join(sorted(codes))}]"

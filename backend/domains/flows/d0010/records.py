@@ -108,7 +108,7 @@ class Trailer:
     flow_count: int | None
     completed_text: str
     is_flow_count_sent: bool = True
-    extra: str = ""
+    extra: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

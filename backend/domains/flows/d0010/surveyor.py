@@ -4,7 +4,7 @@ from typing import BinaryIO
 
 from backend.domains.flows.d0010.digests import Digests
 from backend.domains.flows.d0010.findings import file_error, file_warning
-from backend.domains.flows.d0010.framing import read_header, read_trailer
+from backend.domains.flows.d0010.framing import header_missing, read_header, read_trailer
 from backend.domains.flows.d0010.lines import (
     BLOCK,
     BOM,
@@ -155,15 +155,14 @@ class _Surveyor:
         lines = self._lines
         if not self._size:
             return [file_error("empty-file", "The file is empty.")]
-        if not lines.header and any(each.code == "header-missing" for each in lines.findings):
+        if not lines.header and not lines.findings:
+            return [header_missing("")]
+        if lines.findings and lines.findings[0].code == "header-missing":
             return []
         found = []
         if not self._is_text:
             message = "The file has a line of more than a million characters: it is no flow file."
             found.append(file_error("line-too-long", message, lines.lines + 1))
-        if not lines.findings and not lines.header:
-            message = "The file does not begin with a header line (ZHV), so it is no flow file."
-            found.append(file_error("header-missing", message, 1))
         if lines.second_header:
             message = "The file has a second header line (ZHV), as if two files were joined."
             found.append(file_error("header-repeated", message, lines.second_header))

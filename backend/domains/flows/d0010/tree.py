@@ -16,7 +16,6 @@ from backend.domains.flows.d0010.records import (
     Counters,
     Finding,
     Options,
-    Severity,
     serial_key,
 )
 from backend.domains.flows.d0010.tables import PARENTS, Flow, Group, Role
@@ -108,7 +107,7 @@ class Tree:
         node = self._nodes.pop(Role.MPAN, None)
         if node and node.values and not node.has_meter:
             message = "The MPAN comes without a meter."
-            self._note(node.line, node.group, "warning", "no-meter", message)
+            self._warn(node.line, node.group, "no-meter", message)
         self.owner = None
 
     def advance(self, run: Run) -> None:
@@ -179,7 +178,7 @@ class Tree:
         if parent.result:
             message = f"The reading of line {parent.line} has several results; the last decides."
             earlier = "|".join(value or "" for value in parent.result)
-            self._note(number, group, "warning", "repeated-result", message, earlier)
+            self._warn(number, group, "repeated-result", message, earlier)
         parent.result = values
 
     def _has_place(self, number: int, group: Group) -> bool:
@@ -190,16 +189,16 @@ class Tree:
         parent = self._nodes.get(role)
         if parent is None:
             message = f"The {group.role} has no {role} above it to belong to."
-            self._note(number, group, "error", "orphan", message)
+            self._error(number, group, "orphan", message)
             return False
         parent.has_meter = parent.has_meter or group.role is Role.METER
         if parent.values is None:
             message = f"The {group.role} is rejected with the {role} of line {parent.line}."
-            self._note(number, group, "error", "parent-rejected", message)
+            self._error(number, group, "parent-rejected", message)
             return False
         if group.role in _FIRST and parent.has_late_child:
             message = f"The {group.role} comes after lines that it should precede."
-            self._note(number, group, "warning", "odd-order", message)
+            self._warn(number, group, "odd-order", message)
         parent.has_late_child = parent.has_late_child or group.role not in _FIRST
         return True
 
@@ -207,7 +206,7 @@ class Tree:
         register, instant, value, md_reset, md_resets, flag, method = values
         if flag == "F" and not node.result:
             message = "The reading is flagged as suspect, but no validation result comes with it."
-            self._note(node.line, node.group, "warning", "suspect-without-result", message)
+            self._warn(node.line, node.group, "suspect-without-result", message)
         result = node.result or (None, None)
         told = (register, instant, value, value, md_reset, md_resets, flag, method, *result)
         self.batch.readings.append(f"{node.line}\t{self.meter}\t{row(told)}")
@@ -237,16 +236,13 @@ class Tree:
         self.counters.records_accepted += is_accepted
         self.counters.records_rejected += not is_accepted
 
-    def _note(
-        self,
-        line: int,
-        group: Group,
-        severity: Severity,
-        code: str,
-        message: str,
-        value: str | None = None,
+    def _error(self, line: int, group: Group, code: str, message: str) -> None:
+        self._say(Finding(code, "error", message, line, group.code))
+
+    def _warn(
+        self, line: int, group: Group, code: str, message: str, value: str | None = None
     ) -> None:
-        self._say(Finding(code, severity, message, line, group.code, value=value))
+        self._say(Finding(code, "warning", message, line, group.code, value=value))
 
     def _say(self, finding: Finding) -> None:
         self.batch.findings.append(finding)

@@ -69,7 +69,7 @@ def _footer(survey: Survey, header: Header, trailer: Trailer, options: Options) 
         sent = "no readable number" if trailer.flow_count is None else trailer.flow_count
         message = f"The trailer's flow count is {sent}, but the file has {survey.root_groups}."
         findings.append(say("trailer-flow-count", message))
-    if trailer.extra.strip(" |"):
+    if "".join(trailer.extra).strip(" "):
         message = "The trailer has more fields than a trailer has."
         findings.append(file_error("trailer-malformed", message, trailer.line))
     elif trailer.extra:

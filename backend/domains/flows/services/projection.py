@@ -7,11 +7,22 @@ withdraws whatever any earlier line says of the same MPAN, serial, register and 
 test files have no part in any of this.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
-from sqlalchemy import CTE, Select, Subquery, and_, func, literal_column, select, true
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Select,
+    Subquery,
+    and_,
+    func,
+    literal_column,
+    select,
+    true,
+)
 
 from backend.domains.flows import d0010
 from backend.domains.flows.models import FlowFile, FlowReading
@@ -95,6 +106,11 @@ class Occurrence(NamedTuple):
         )
 
     @property
+    def _is_unquestioned(self) -> bool:
+        was_always_valid = self.is_valid is True and self.is_flag_valid is not False
+        return was_always_valid and not self.is_superseded
+
+    @property
     def badges(self) -> tuple[str, ...]:
         """What a person has to know before using the value, in words of one or two."""
         return tuple(
@@ -114,13 +130,18 @@ class Occurrence(NamedTuple):
                     self.is_flag_valid is False and self.is_status_valid is True,
                 ),
                 ("no verdict", self.is_valid is None),
-                (
-                    "valid",
-                    self.is_usable and self.is_valid is True and self.is_flag_valid is not False,
-                ),
+                ("valid", self.is_usable and self._is_unquestioned),
             )
             if applies
         )
+
+
+class _Window(TypedDict):
+    """Which rows a count looks at."""
+
+    partition_by: Sequence[ColumnElement[Any]]
+    order_by: Sequence[ColumnElement[Any]]
+    rows: tuple[int | None, int | None]
 
 
 _STANDING = ("is_superseded", "is_withdrawn", "is_without_match")
@@ -159,37 +180,22 @@ def with_standing(found: CTE) -> Select[Any]:
 
 def _standing(found: CTE) -> Subquery:
     """Return what all other occurrences make of each one at the found MPANs and times."""
-    beside = _beside(found)
-    register = (
-        beside.c.mpan,
-        beside.c.serial_key,
-        beside.c.register,
-        beside.c.reading_at_local,
-    )
-    newest_first = (
-        beside.c.created_at_local.desc(),
-        beside.c.file_id.desc(),
-        beside.c.line_number.desc(),
-    )
-    is_withdrawal = beside.c.reading_type == WITHDRAWAL
-    later_withdrawals = (
-        func.count()
-        .filter(is_withdrawal)
-        .over(partition_by=register, order_by=newest_first, rows=(None, 0))
-    )
-    readings = func.count().filter(~is_withdrawal)
-    readings_from_here = readings.over(partition_by=register, order_by=newest_first, rows=(None, 0))
+    rows = _beside(found)
+    register = (rows.c.mpan, rows.c.serial_key, rows.c.register, rows.c.reading_at_local)
+    newest_first = [rows.c[name].desc() for name in Position._fields[1:]]
+    is_withdrawal = rows.c.reading_type == WITHDRAWAL
+    withdrawals, readings = (func.count().filter(each) for each in (is_withdrawal, ~is_withdrawal))
+    down_to_here: _Window = {"partition_by": register, "order_by": newest_first, "rows": (None, 0)}
     rank = func.row_number().over(
-        partition_by=(*register, beside.c.reading_type), order_by=newest_first
+        partition_by=(*register, rows.c.reading_type), order_by=newest_first
     )
+    has_no_earlier = readings.over(partition_by=register) == readings.over(**down_to_here)
     return select(
-        beside.c.file_id,
-        beside.c.line_number,
+        rows.c.file_id,
+        rows.c.line_number,
         (rank > 1).label("is_superseded"),
-        and_(~is_withdrawal, later_withdrawals > 0).label("is_withdrawn"),
-        and_(is_withdrawal, readings.over(partition_by=register) == readings_from_here).label(
-            "is_without_match"
-        ),
+        and_(~is_withdrawal, withdrawals.over(**down_to_here) > 0).label("is_withdrawn"),
+        and_(is_withdrawal, has_no_earlier).label("is_without_match"),
     ).subquery("standing")
 
 

@@ -115,3 +115,45 @@ READING = {
     "is_flag_valid": True,
     "method": "P",
 }
+
+
+class Judged:
+    """What the parser makes of a file: rows as dictionaries, and the findings by severity."""
+
+    def __init__(self, content, **options):
+        content = content if isinstance(content, bytes) else content.encode()
+        self.survey = d0010.survey(BytesIO(content))
+        options = d0010.Options(**options)
+        self.verdict = d0010.verdict(self.survey, options)
+        self.is_refused = d0010.is_refused(self.verdict)
+        batches = list(d0010.parse(BytesIO(content), self.survey, options))
+        self.readings = _rows(batches, "readings", d0010.READING_FIELDS)
+        self.visits = _rows(batches, "visits", d0010.VISIT_FIELDS)
+        self.meters = _rows(batches, "meters", d0010.METER_FIELDS)
+        self.findings = [each for batch in batches for each in batch.findings]
+        self.counters = batches[-1].counters if batches else d0010.Counters()
+
+    @property
+    def lines(self):
+        return [int(each["line_number"]) for each in self.readings]
+
+    def said(self, severity):
+        """Return (line, code, item) of the findings of lines."""
+        return [(e.line, e.code, e.item) for e in self.findings if e.severity == severity]
+
+    def refusals(self):
+        return [each.code for each in self.verdict if each.severity == "error"]
+
+    def remarks(self):
+        return [each.code for each in self.verdict if each.severity == "warning"]
+
+
+def _rows(batches, name, columns):
+    rows = [row for batch in batches for row in getattr(batch, name)]
+    return [dict(zip(columns, d0010.fields(row), strict=True)) for row in rows]
+
+
+@pytest.fixture
+def judge():
+    """Read text or bytes without storing anything: `judge(example, lenient_footer=True)`."""
+    return Judged

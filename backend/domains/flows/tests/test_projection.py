@@ -181,6 +181,11 @@ def test_the_verdict_is_the_status_else_the_flag_else_unknown(bring, sent, badge
     assert shown.badges == badges
 
 
+def test_a_superseded_reading_is_not_called_valid(bring):
+    bring({}, {})
+    assert [each.badges for each in search(has_history=True)] == [("valid",), ("superseded",)]
+
+
 def test_valid_only_means_validated_and_not_suspect(bring):
     sent = [
         {"register": "A"},

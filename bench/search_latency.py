@@ -1,0 +1,180 @@
+"""How long a search takes by MPAN and by serial, as the number of readings grows tenfold.
+
+It fills a throw-away but durable server with 10⁵, 10⁶ and, with BIG=1, 10⁷ readings: each meter has
+two registers read on ten days by ten files, and one meter in twenty has had a reading corrected.
+Then it asks for meters at random, through the service alone and through the whole application. The
+goal: the service's p99 under 10 ms at 10⁷ readings, and at most 1.5 times that at 10⁵.
+"""
+
+import json
+import os
+import random
+import shutil
+import statistics
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+
+import psycopg
+from flask import Flask
+
+from backend.app import create_app
+from backend.core import migrations
+from backend.core.database import transaction
+from backend.domains.flows.services import readings
+from backend.domains.flows.services.readings import Query
+from backend.domains.flows.services.terms import Term
+from backend.domains.identity.services import people
+from environments.local import places
+from environments.local.postgres import Postgres
+
+SEED = 20260428
+SIZES = (10**5, 10**6) + ((10**7,) if os.environ.get("BIG") else ())
+READINGS_PER_METER = 20
+SEARCHES = {"service": 2000, "http": 500}
+WARMING = 100
+EMAIL = "bench@quintet.test"
+PASSWORD = "only-for-this-benchmark"  # noqa: S105  of a server that is thrown away
+Results = dict[str, dict[str, dict[str, float]]]
+RESULTS = Path(__file__).with_name("results.json")
+
+FILES = """
+    insert into flow_file (name, channel, status, actor, source, options, message, flow, version,
+        file_identifier, from_role, from_participant, created_at_local, is_test, records_total,
+        records_accepted, records_rejected, roots_total, roots_accepted, roots_rejected,
+        readings_total, readings_accepted, readings_rejected, visits_total, errors_total,
+        warnings_total)
+    select 'month-' || month || '.uff', 'cli', 'imported', '', '', '{}', '', 'D0010', '002',
+        'QT' || %(first)s || month, 'D', 'QDCA',
+        timestamp '2024-01-01' + month * interval '1 month', false,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+    from generate_series(1, 11) month
+    returning id, created_at_local
+"""
+LINES = """
+    insert into flow_reading (file_id, line_number, reading_at_local, is_flag_valid, mpan,
+        bsc_status, serial, serial_key, reading_type, register, value, value_text, method)
+    select %(file)s, meter * 3 + place, %(read_at)s, true,
+        '99' || lpad((meter::bigint * 7919 %% 99999999977)::text, 11, '0'), 'V',
+        'QA ' || lpad(meter::text, 8, '0'), 'QA' || lpad(meter::text, 8, '0'), 'R', register,
+        meter %% 90000 + 0.5, (meter %% 90000) || '.5', 'P'
+    from generate_series(%(first)s::int, %(last)s::int, %(step)s) meter,
+        unnest(array['DY', 'NT']) with ordinality registers (register, place)
+"""
+
+
+def mpan(meter: int) -> str:
+    """Return the MPAN that the filling gives to a meter."""
+    return f"99{meter * 7919 % 99999999977:011}"
+
+
+def serial(meter: int) -> str:
+    """Return the serial of a meter as a person may type it."""
+    return f"qa {meter:08}"
+
+
+def fill(url: str, first: int, last: int) -> None:
+    """Add the readings of some meters, file by file, as imports do."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        files = connection.execute(FILES, {"first": first}).fetchall()
+        months, (correction, _) = files[:10], files[10]
+        span = {"first": first, "last": last, "step": 1}
+        for file, created in months:
+            connection.execute(LINES, {"file": file, "read_at": created, **span})
+        corrected = {"file": correction, "read_at": months[-1][1], **span, "step": 20}
+        connection.execute(LINES, corrected)
+        connection.execute("vacuum analyze flow_file, flow_reading")
+
+
+def through_service(app: Flask) -> Callable[[str], None]:
+    """Return a search with the service alone."""
+
+    def ask(typed: str) -> None:
+        with app.app_context():
+            page = readings.search(Query(term=Term.of(typed)))
+        assert len(page.hits) == READINGS_PER_METER, (typed, len(page.hits))
+
+    return ask
+
+
+def through_http(app: Flask) -> Callable[[str], None]:
+    """Return a search through the whole application, signed in as staff."""
+    client = app.test_client()
+    who = {"email": EMAIL, "password": PASSWORD}
+    assert client.post("/login", data=who).status_code == HTTPStatus.FOUND, "the login failed"
+
+    def ask(typed: str) -> None:
+        response = client.get("/admin/flows/readings", query_string={"q": typed})
+        assert response.status_code == HTTPStatus.OK, response.status
+        assert response.data.count(b"month-10.uff") > 0, typed
+
+    return ask
+
+
+def measure(
+    ask: Callable[[str], None], term: Callable[[int], str], meters: int, count: int
+) -> dict[str, float]:
+    """Return the latencies, in milliseconds, of searches for meters at random."""
+    chance = random.Random(SEED)  # noqa: S311  no secret
+    taken = []
+    for number in range(WARMING + count):
+        typed = term(chance.randint(1, meters))
+        began = time.perf_counter()
+        ask(typed)
+        if number >= WARMING:
+            taken.append(1000 * (time.perf_counter() - began))
+    marks = statistics.quantiles(taken, n=100)
+    return {"p50": round(marks[49], 2), "p99": round(marks[98], 2)}
+
+
+def run(postgres: Postgres) -> Results:
+    """Measure at every size, each time on top of what is there."""
+    urls = {"database_url": postgres.url(), "database_owner_url": postgres.url("quintet_owner")}
+    app = create_app(WTF_CSRF_ENABLED=False, **urls)
+    migrations.migrate(owner_url=urls["database_owner_url"], application_url=urls["database_url"])
+    with app.app_context(), transaction():
+        people.create(email=EMAIL, name="Bench", roles=["staff"], password=PASSWORD, actor_id=None)
+    ways = {"service": through_service(app), "http": through_http(app)}
+    results: Results = {}
+    meters = 0
+    for size in SIZES:
+        fill(urls["database_owner_url"], meters + 1, size // READINGS_PER_METER)
+        meters = size // READINGS_PER_METER
+        results[f"{size:,}"] = {
+            f"{way} by {term.__name__}": measure(ask, term, meters, SEARCHES[way])
+            for way, ask in ways.items()
+            for term in (mpan, serial)
+        }
+        report(size, results)
+    return results
+
+
+def report(size: int, results: Results) -> None:
+    """Print the figures of a size, and how many times those of the smallest they are."""
+    smallest = next(iter(results.values()))
+    for name, figures in results[f"{size:,}"].items():
+        ratio = figures["p99"] / smallest[name]["p99"]
+        print(
+            f"{size:>12,} readings, {name:<18} p50 {figures['p50']:6.2f} ms,"
+            f" p99 {figures['p99']:6.2f} ms, {ratio:.2f} times the smallest"
+        )
+
+
+def main() -> None:
+    """Measure on a server that is thrown away, and keep the figures."""
+    folder = places.servers_folder("bench-search")
+    shutil.rmtree(folder)
+    postgres = Postgres(places.servers_folder("bench-search"))
+    postgres.start()
+    try:
+        results = run(postgres)
+    finally:
+        postgres.stop()
+        shutil.rmtree(folder)
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    RESULTS.write_text(json.dumps(kept | {"search_latency": results}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
