@@ -8,7 +8,7 @@ from urllib.parse import quote
 from flask import Response, request
 from flask_smorest import Blueprint
 
-from backend.core.collections import conditional
+from backend.core.collections import conditional, document
 from backend.core.collections.aggregates import Groups, aggregate
 from backend.core.collections.bodies import read_json
 from backend.core.collections.conditional import tagged, weak_tag
@@ -18,6 +18,7 @@ from backend.core.collections.envelope import dumps, links, list_body, record_bo
 from backend.core.collections.export import MEDIA_TYPES, Export
 from backend.core.collections.grammar import read_pairs
 from backend.core.collections.group_files import groups_csv, groups_ndjson
+from backend.core.collections.mounting import Mounting
 from backend.core.collections.pages import Page, read_page, read_record, read_revision
 from backend.core.collections.parse import parse_list, parse_record
 from backend.core.collections.parse_groups import parse_groups
@@ -28,7 +29,6 @@ from backend.core.collections.types import Refused
 
 JSON = "application/json"
 MEDIA = {"json": JSON, "csv": "text/csv", "ndjson": "application/x-ndjson"}
-View = Callable[..., Response]
 
 
 class Doors:
@@ -208,37 +208,13 @@ def mount(blueprint: Blueprint, collection: Collection, path: str = "") -> None:
     """Give the collection its addresses below the blueprint's own."""
     doors = Doors(collection)
     name = collection.name.replace("-", "_")
-    add = _Adder(blueprint, collection, path)
-    add("", f"list_{name}", doors.list)
-    add("", f"query_{name}", doors.search, methods=("QUERY",))
-    add(":search", f"search_{name}", doors.search, methods=("POST",))
-    add("/aggregates", f"aggregate_{name}", doors.aggregates)
-    add("/describe", f"describe_{name}", doors.describe)
-    add("/<key>", f"read_{name}", doors.record)
-
-
-class _Adder:
-    """Adds rules below a path; Flask would put a slash before `:search`."""
-
-    def __init__(self, blueprint: Blueprint, collection: Collection, path: str) -> None:
-        self.blueprint = blueprint
-        self.path = path.rstrip("/")
-        blueprint.record(lambda state: self._remember(collection, state.url_prefix or ""))
-
-    def _remember(self, collection: Collection, prefix: str) -> None:
-        collection.path = prefix.rstrip("/") + self.path
-
-    def __call__(
-        self, suffix: str, endpoint: str, view: View, methods: tuple[str, ...] = ("GET",)
-    ) -> None:
-        rule = self.path + suffix
-
-        def add(state: Any) -> None:
-            state.app.add_url_rule(
-                (state.url_prefix or "").rstrip("/") + rule,
-                f"{state.name_prefix}.{state.name}.{endpoint}".lstrip("."),
-                view,
-                methods=list(methods),
-            )
-
-        self.blueprint.record(add)
+    add = Mounting(blueprint, collection, path)
+    add("", f"list_{name}", doors.list, document.list_operation(collection))
+    add("", f"query_{name}", doors.search, None, methods=("QUERY",))
+    searched = document.search_operation(collection)
+    add(":search", f"search_{name}", doors.search, searched, methods=("POST",))
+    grouped = document.aggregates_operation(collection)
+    add("/aggregates", f"aggregate_{name}", doors.aggregates, grouped)
+    described = document.describe_operation(collection)
+    add("/describe", f"describe_{name}", doors.describe, described)
+    add("/<key>", f"read_{name}", doors.record, document.record_operation(collection))

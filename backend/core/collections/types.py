@@ -95,6 +95,10 @@ class Type:
         """Return the JSON schema of a value in an answer."""
         raise NotImplementedError
 
+    def operand(self) -> dict[str, Any]:
+        """Return the JSON schema of a value in a request."""
+        return self.schema()
+
     def sample(self) -> str:
         """Return a value for the documents' examples."""
         raise NotImplementedError
@@ -360,6 +364,12 @@ class Number(Type):
         """Return a string: the JSON carries no floats."""
         fraction = rf"\.[0-9]{{{self.places}}}" if self.places else ""
         return {"type": "string", "format": "decimal", "pattern": f"^-?[0-9]+{fraction}$"}
+
+    def operand(self) -> dict[str, Any]:
+        """Return a string: fewer decimals than the column's are taken as well."""
+        whole = max((self.precision or 0) - self.places, 1)
+        fraction = rf"(\.[0-9]{{1,{self.places}}})?" if self.places else ""
+        return {"type": "string", "format": "decimal", "pattern": f"^-?[0-9]{{1,{whole}}}{fraction}$"}
 
     def sample(self) -> str:
         """Return a number with the column's decimals."""
