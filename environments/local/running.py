@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
-from pathlib import Path
 
 from environments.local import places, processes, servers
 from environments.local.places import LocalProblem
@@ -128,16 +127,10 @@ class Run:
         serve = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}"]
         serve += ["--worker-class", "gthread", "--threads", str(THREADS), "--no-control-socket"]
         serve += ["--graceful-timeout", "5"]
+        serve += ["--logger-class", "backend.core.serving.GunicornLogger"]
         programs = [Program(name="api", command=[*serve, "backend.app:create_app()"])]
         if self.postgres:
-            postgres = Program(
-                name="postgres",
-                command=self.postgres.command(),
-                directory=Path("/"),
-                stop_signal="INT",
-                user=places.server_user(),
-            )
-            programs.insert(0, postgres)
+            programs.insert(0, self.postgres.program())
         return programs
 
     def _await_first_answer(self) -> None:

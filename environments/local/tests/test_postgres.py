@@ -1,4 +1,5 @@
 import os
+import pwd
 import socket
 import stat
 import subprocess
@@ -8,6 +9,7 @@ import psycopg
 import pytest
 
 from environments.local import places, processes
+from environments.local.binaries import NoPostgres
 from environments.local.postgres import Postgres
 
 
@@ -22,7 +24,9 @@ def write(server, statement, role="quintet_owner"):
 
 
 def keep_something(server):
-    write(server, "create table kept as select 1 as it; grant select on kept to quintet_app")
+    write(server, "drop table if exists kept")
+    write(server, "create table kept as select 1 as it")
+    write(server, "grant select on kept to quintet_app")
 
 
 def test_it_starts_and_answers_and_stops(postgres):
@@ -131,12 +135,12 @@ def test_a_port_that_was_taken_meanwhile_is_replaced(postgres, monkeypatch):
         assert query(postgres, "select 1") == [(1,)]
 
 
-def test_when_it_does_not_start_the_end_of_its_log_is_shown(postgres):
-    (postgres.data / "postgresql.conf").write_text("nonsense = yes\n")
+def test_when_it_does_not_start_the_end_of_its_log_is_shown(spoilt):
+    (spoilt.data / "postgresql.conf").write_text("nonsense = yes\n")
     with pytest.raises(
         processes.ServerFailed, match='unrecognized configuration parameter "nonsense"'
     ):
-        postgres.start()
+        spoilt.start()
 
 
 def test_data_left_unfinished_by_a_crash_is_made_again(postgres):
@@ -151,7 +155,26 @@ def test_ctrl_c_does_not_reach_the_server_before_its_clients(postgres):
     assert os.getsid(postgres.process().pid) != os.getsid(0)
 
 
-@pytest.mark.skipif(not places.IS_ROOT, reason="only root cannot be the server's user")
-def test_as_root_the_server_runs_as_nobody(postgres):
+def test_as_root_the_server_runs_as_nobody_and_otherwise_as_oneself(postgres):
     postgres.start()
-    assert postgres.process().username() == "nobody"
+    expected = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+    assert postgres.process().username() == expected
+
+
+def test_data_to_throw_away_is_made_again_when_it_does_not_start(spoilt):
+    (spoilt.data / "postgresql.conf").write_text("nonsense = yes\n")
+    other = Postgres(spoilt.folder, throw_away=True)
+    other.start()
+    assert query(other, "show fsync") == [("off",)]
+
+
+def test_what_a_person_keeps_is_safe_from_a_power_cut(postgres):
+    postgres.start()
+    assert query(postgres, "show fsync") == [("on",)]
+
+
+def test_data_of_a_version_that_is_gone_is_kept_and_explained(spoilt):
+    (spoilt.data / "PG_VERSION").write_text("9\n")
+    with pytest.raises(NoPostgres, match="was made by PostgreSQL 9"):
+        spoilt.start()
+    assert spoilt.data.exists()

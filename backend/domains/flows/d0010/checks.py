@@ -21,6 +21,9 @@ _COUNT = re.compile(r"[0-9]{1,3}")
 _LETTERS_AND_DIGITS = re.compile(r"[0-9A-Za-z]+")
 # C1 controls are left out: they are what latin-1 makes of bytes that nothing else can read.
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_REMEMBERED = 10_000
+# What is hardly ever the same twice is not worth remembering, nor is what may be long.
+_VARIED = frozenset({Kind.MPAN, Kind.SERIAL, Kind.VALUE, Kind.TEXT})
 _TRIMMED = frozenset({Kind.CODE, Kind.FLAG, Kind.REGISTER})
 
 
@@ -52,6 +55,7 @@ class Checker:
     def __init__(self, options: Options, instants: Instants) -> None:
         self._options = options
         self._instants = instants
+        self._known: dict[tuple[str, str], Checked] = {}
         self._kinds: Mapping[Kind, Callable[[Item, str], Checked]] = {
             Kind.MPAN: self._mpan,
             Kind.SERIAL: _serial,
@@ -66,6 +70,17 @@ class Checker:
 
     def check(self, item: Item, sent: str) -> Checked:
         """Return what to store of a field as sent, and what is wrong with it."""
+        if item.kind in _VARIED:
+            return self._check(item, sent)
+        key = (item.number, sent)
+        checked = self._known.get(key)
+        if checked is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            checked = self._known[key] = self._check(item, sent)
+        return checked
+
+    def _check(self, item: Item, sent: str) -> Checked:
         if item.kind is Kind.IGNORED:
             return Checked(None)
         if not sent.strip(" "):

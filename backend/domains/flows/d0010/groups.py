@@ -61,20 +61,21 @@ class GroupReader:
         fields = self._frame(number, group, sent)
         if fields is None:
             return None
-        checked = [
-            self._checker.check(item, field)
-            for item, field in zip(group.items, fields, strict=True)
-        ]
+        values = []
         is_valid = True
-        for item, field, (_, problems) in zip(group.items, fields, checked, strict=True):
+        for item, field in zip(group.items, fields, strict=True):
+            value, problems = self._checker.check(item, field)
+            values.append(value)
             for problem in problems:
                 is_valid = is_valid and problem.severity != "error"
                 self._say(_finding(problem, number, group, item, field))
-        return tuple(value for value, _ in checked) if is_valid else None
+        return tuple(values) if is_valid else None
 
     def _frame(self, number: int, group: Group, sent: list[str]) -> list[str] | None:
         """Return exactly the group's fields, or None when there are too many or too few."""
         most = len(group.items)
+        if len(sent) == most + 1 and not sent[-1]:
+            return sent[:-1]
         least = most - sum(item.kind is Kind.IGNORED for item in group.items)
         is_terminated = bool(sent) and not sent[-1].strip(" ")
         fields = sent[:-1] if is_terminated else sent

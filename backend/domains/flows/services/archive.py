@@ -14,7 +14,6 @@ import fsspec  # type: ignore[import-untyped]  # it has no types
 
 from backend.core.config import current_settings
 from backend.core.errors import NotFound
-from backend.domains.flows import d0010
 from backend.domains.flows.models import FlowFile
 
 FOLDER = "flows"
@@ -74,18 +73,6 @@ def original(file: FlowFile) -> BinaryIO:
         raise FileNotFoundError
     filesystem, root = fsspec.url_to_fs(current_settings().files_url)
     return cast("BinaryIO", filesystem.open(f"{root}/{file.archive_key}", "rb"))
-
-
-def raw_line(file: FlowFile, line_number: int) -> bytes:
-    """Return one line as it was sent, without its line ending.
-
-    :raises LineNotFound: when the file has no such line or its bytes are gone
-    """
-    try:
-        with original(file) as stream:
-            return d0010.line_at(stream, unpack(file.line_offsets or b""), line_number)
-    except (LookupError, FileNotFoundError) as error:
-        raise LineNotFound(f"Line {line_number} of file {file.id} is not there.") from error
 
 
 def pack(line_offsets: Sequence[tuple[int, int]]) -> bytes:
