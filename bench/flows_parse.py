@@ -1,7 +1,8 @@
 """How fast a flow file is surveyed, parsed and rendered for COPY, and in how much memory.
 
-Nothing here touches a database or waits, so the time is the processor's. Each figure is the median of three runs, each in a process of its
-own so that its peak memory is known; the smallest file shows whether that grows.
+Nothing here touches a database or waits, so the time is the processor's. Each figure is the median
+of three runs, each in a process of its own so that its peak memory is known; the smallest file
+tells whether it grows.
 """
 
 import json
@@ -47,7 +48,7 @@ def run(path: Path, readings: int) -> dict[str, float]:
     rendered = time.process_time()
     seconds = (surveyed - began, parsed - surveyed, rendered - parsed)
     taken = dict(zip(STEPS, (*seconds, seconds[0] + seconds[2]), strict=True))
-    figures = {step: round(readings / each) for step, each in taken.items()}
+    figures: dict[str, float] = {step: round(readings / each) for step, each in taken.items()}
     return figures | {"peak MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
 
 

@@ -1,10 +1,10 @@
 """How long a search takes by MPAN and by serial, as the number of readings grows tenfold.
 
 It fills databases of a throw-away but durable server with 10⁵, 10⁶ and, with BIG=1, 10⁷ readings:
-each meter has two registers read on ten days by ten files, and one meter in twenty has had a reading
-corrected. Then it asks for meters at random, through the service alone and through the whole
-application. The goal: the service's p99 under 10 ms at 10⁷ readings, and at most 1.5 times that at
-10⁵.
+each meter has two registers read on ten days by ten files, and one meter in twenty has had a
+reading corrected. Then it asks for meters at random, through the service alone and through the
+whole application. The goal: the service's p99 under 10 ms at 10⁷ readings, and at most 1.5 times
+that at 10⁵.
 """
 
 import json

@@ -11,8 +11,6 @@ from typing import Any
 
 import click
 
-from backend.core.config import current_settings
-from backend.domains.flows import d0010
 from backend.domains.flows.commands import wording
 from backend.domains.flows.services import imports, recovery, sources
 from backend.domains.flows.services.outcomes import Outcome
@@ -69,7 +67,7 @@ def _sources(files: tuple[str, ...], addresses: tuple[str, ...]) -> Iterator[Sou
         try:
             yield from sources.at_address(address)
         except sources.Unreadable as error:
-            yield _unreadable(address, error)
+            yield _unreadable(sources.without_password(address), error)
 
 
 def _import(source: Source, options: dict[str, Any]) -> Outcome:
@@ -80,11 +78,10 @@ def _import(source: Source, options: dict[str, Any]) -> Outcome:
         source=source.address,
         sha256=options["sha256"],
     )
-    rules = d0010.Options(
+    rules = imports.rules(
         strict=options["strict"],
         lenient_footer=options["lenient_footer"],
         allow_test=options["allow_test"],
-        check_digit=current_settings().flows_check_digit,
     )
     try:
         with sources.opened(source) as stream, _progress(source.name) as progress:

@@ -32,7 +32,7 @@ def show_command(file_id: int, *, as_json: bool) -> None:
             click.echo(f"{title:<12} {value}")
     found = _findings(file_id, files.PAGE)
     for each in found:
-        click.echo(wording.in_words(_as_finding(each)))
+        click.echo(wording.in_words(_as_finding(each), is_quoting=True))
     if left := file.errors_total + file.warnings_total - len(found):
         click.echo(f"… and {left:,} more (--json lists {FINDINGS_STORED:,} of them)")
 

@@ -1,6 +1,7 @@
 """The result of an import command in words, as JSON, and as an exit code."""
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -43,8 +44,10 @@ def tell(outcome: Outcome) -> None:
     )
     if outcome.status.startswith("imported"):
         click.echo(f"  {_amount(outcome)}")
+    # A job's output becomes a log, and logs hold no MPANs, serials or free text.
+    is_quoting = sys.stderr.isatty()
     for finding in outcome.findings[:FINDINGS_TOLD]:
-        click.echo(f"  {in_words(finding)}", err=True)
+        click.echo(f"  {in_words(finding, is_quoting=is_quoting)}", err=True)
     left = outcome.errors + outcome.warnings - min(len(outcome.findings), FINDINGS_TOLD)
     if left:
         hint = f"; see `quintet flows show {outcome.file_id}`" if outcome.file_id else ""
@@ -66,8 +69,8 @@ def tell_end(outcomes: Sequence[Outcome], interrupted: Sequence[FlowFile]) -> No
         click.echo(f"{len(outcomes):,} files: {parts}; {readings:,} readings")
 
 
-def in_words(finding: d0010.Finding) -> str:
-    """Return one finding as a line: where, how bad, and what."""
+def in_words(finding: d0010.Finding, *, is_quoting: bool) -> str:
+    """Return one finding as a line: where, how bad, and what; with the value as sent if wanted."""
     place = ", ".join(
         part
         for part in (
@@ -77,7 +80,7 @@ def in_words(finding: d0010.Finding) -> str:
         )
         if part
     )
-    quoted = f" [{finding.value}]" if finding.value else ""
+    quoted = f" [{finding.value}]" if finding.value and is_quoting else ""
     return f"{finding.severity}: {place + ': ' if place else ''}{finding.message}{quoted}"
 
 
@@ -105,7 +108,10 @@ def totals(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 def report(outcomes: Sequence[Outcome], interrupted: Sequence[FlowFile]) -> str:
     """Return the result as JSON with as much detail as fits into a job's last message."""
     for findings in (10, 3, 0):
-        text = json.dumps(result(outcomes, interrupted, findings=findings))
+        whole = result(outcomes, interrupted, findings=findings)
+        for finding in (each for file in whole["files"] for each in file["findings"]):
+            del finding["value"]  # A cluster keeps this with its events.
+        text = json.dumps(whole)
         if len(text.encode()) <= REPORT_BYTES:
             return text
     return json.dumps(totals(outcomes))

@@ -16,11 +16,13 @@ from sqlalchemy import (
     Text,
     bindparam,
     func,
+    literal_column,
     select,
     true,
     tuple_,
     union_all,
 )
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from backend.core.database import db
 from backend.domains.flows.models import FlowFile, FlowReading
@@ -58,7 +60,8 @@ def following(
 ) -> list[Occurrence]:
     """Return the next occurrences after the position, each with its standing.
 
-    Each key gives no more rows than are asked for, read in order from its index.
+    Test files' readings are among them, so that fewer than were asked for means the end. Of each
+    key no more are read than are asked for, and those of the same time as the last of them.
     """
     shape = _Shape(
         direction,
@@ -70,7 +73,7 @@ def following(
     )
     if not (shape.has_mpans or shape.has_serials):
         return []
-    parameters = {"mpans": found.mpans, "serials": found.serials, "size": size}
+    parameters = {"mpans": found.mpans, "serials": found.serials, "size": size, "skip": size - 1}
     parameters |= span._asdict() | (position._asdict() if position else {})
     rows = db.session.execute(_query(shape), parameters)
     return [Occurrence._make(row) for row in rows]
@@ -81,13 +84,12 @@ def _query(shape: _Shape) -> Select[Any]:
     """Build the query once for each shape: building costs more time than its work."""
     arms = []
     if shape.has_mpans:
-        arms.append(_arm("mpan", "mpans", _bounds(shape), shape.direction))
+        arms.append(_arm("mpan", "mpans", shape))
     if shape.has_serials:
-        bounds = _bounds(shape)
-        if shape.has_mpans:
-            # What was found by its MPAN is not found by its serial again.
-            bounds.append(FlowReading.mpan != func.all(bindparam("mpans", type_=ARRAY(Text))))
-        arms.append(_arm("serial_key", "serials", bounds, shape.direction))
+        # What was found by its MPAN is not found by its serial again.
+        mpans = bindparam("mpans", type_=ARRAY(Text))
+        others = [FlowReading.mpan != func.all(mpans)] if shape.has_mpans else []
+        arms.append(_arm("serial_key", "serials", shape, *others))
     merged = union_all(*arms).subquery("merged")
     nearest = (
         select(merged)
@@ -98,19 +100,45 @@ def _query(shape: _Shape) -> Select[Any]:
     return with_standing(nearest).order_by(*_order(nearest, shape.direction))
 
 
-def _arm(
-    place: Place, name: str, bounds: Sequence[ColumnElement[bool]], direction: Direction
-) -> Select[Any]:
+def _arm(place: Place, name: str, shape: _Shape, *others: ColumnElement[bool]) -> Select[Any]:
     """Return the nearest occurrences of each key of a parameter."""
     wanted = keys_in(name)
+    edge = _edge(place, wanted, shape)
+    time = FlowReading.reading_at_local
     of_key = (
         said()
-        .where(KEYS[place] == wanted.c.key, FlowFile.is_test.is_(False), *bounds)
-        .order_by(*_in_order(_PLACE, direction))
+        .where(KEYS[place] == wanted.c.key, *_bounds(time, shape), *_beyond(shape), *others)
+        .where(time >= edge if shape.direction == "older" else time <= edge)
+        .order_by(*_in_order(_PLACE, shape.direction))
         .limit(bindparam("size"))
-        .lateral("of_key")
+        .lateral(f"of_{name}")
     )
     return select(of_key).select_from(wanted).join(of_key, true())
+
+
+def _edge(place: Place, wanted: FromClause, shape: _Shape) -> ColumnElement[datetime]:
+    """Return the time of the last row that is needed of a key, from its index alone.
+
+    Without it the planner, who knows only how many readings a key has on average, would read and
+    sort all of them, and some serials ("0", "UNKNOWN") stand at very many meters.
+    """
+    other = aliased(FlowReading)
+    time = other.reading_at_local
+    position = _POSITION[0]
+    bounds = _bounds(time, shape)
+    if shape.has_position:
+        bounds.append(time < position if shape.direction == "older" else time > position)
+    last = (
+        select(time)
+        .where(getattr(other, place) == wanted.c.key, *bounds)
+        .order_by(*_in_order([time], shape.direction))
+        .offset(bindparam("skip"))
+        .limit(1)
+        .correlate(wanted)
+        .scalar_subquery()
+    )
+    end_of_time = "-infinity" if shape.direction == "older" else "infinity"
+    return func.coalesce(last, literal_column(f"timestamp '{end_of_time}'"))
 
 
 _PLACE = (
@@ -127,19 +155,26 @@ _POSITION = (
 )
 
 
-def _bounds(shape: _Shape) -> list[ColumnElement[bool]]:
+def _bounds(time: InstrumentedAttribute[datetime], shape: _Shape) -> list[ColumnElement[bool]]:
     bounds: list[ColumnElement[bool]] = []
-    time = FlowReading.reading_at_local
     if shape.has_start:
         bounds.append(time >= bindparam("start"))
     if shape.has_end:
         bounds.append(time < bindparam("end"))
-    # The time alone, which the comparison of all implies, is what bounds the walk on the index.
-    if shape.has_position and shape.direction == "older":
-        bounds += [time <= _POSITION[0], tuple_(*_PLACE) < tuple_(*_POSITION)]
-    elif shape.has_position:
-        bounds += [time >= _POSITION[0], tuple_(*_PLACE) > tuple_(*_POSITION)]
     return bounds
+
+
+def _beyond(shape: _Shape) -> list[ColumnElement[bool]]:
+    """Return the conditions that a row comes after the position.
+
+    The time alone, which the comparison of all implies, is what bounds the walk on the index.
+    """
+    if not shape.has_position:
+        return []
+    time, position = FlowReading.reading_at_local, tuple_(*_POSITION)
+    if shape.direction == "older":
+        return [time <= _POSITION[0], tuple_(*_PLACE) < position]
+    return [time >= _POSITION[0], tuple_(*_PLACE) > position]
 
 
 def _order(rows: FromClause, direction: Direction) -> list[ColumnElement[Any]]:

@@ -8,9 +8,8 @@ from io import BytesIO
 
 from sqlalchemy import select
 
-from backend.core.config import current_settings
 from backend.core.database import db
-from backend.domains.flows import d0010, sample
+from backend.domains.flows import sample
 from backend.domains.flows.models import FlowFile
 from backend.domains.flows.services import imports
 from backend.domains.flows.services.outcomes import Outcome
@@ -80,7 +79,7 @@ def import_missing() -> Iterator[Outcome]:
             yield imports.import_file(
                 BytesIO(content),
                 delivery=Delivery(name=name, channel="cli", actor=ACTOR),
-                options=d0010.Options(check_digit=current_settings().flows_check_digit),
+                options=imports.rules(),
             )
 
 

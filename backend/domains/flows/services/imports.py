@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 
 from backend.core import database
+from backend.core.config import current_settings
 from backend.core.database import db
 from backend.domains.flows import d0010
 from backend.domains.flows.models import FlowFile
@@ -32,6 +33,18 @@ _STARTS = (b"ZHV", b"\xef\xbb\xbfZHV")
 
 class _Refused(Exception):
     """The lines were judged, and nothing of the file may stay."""
+
+
+def rules(
+    *, strict: bool = False, lenient_footer: bool = False, allow_test: bool = False
+) -> d0010.Options:
+    """Return what is accepted: what a person chose for this import, and what is set for all."""
+    return d0010.Options(
+        strict=strict,
+        lenient_footer=lenient_footer,
+        allow_test=allow_test,
+        check_digit=current_settings().flows_check_digit,
+    )
 
 
 def import_file(

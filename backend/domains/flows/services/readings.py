@@ -66,6 +66,8 @@ class Query:
         Withdrawn readings are shown, with their badge, unless only valid ones are wanted.
         Superseded ones, and the withdrawals themselves, belong to the history.
         """
+        if found.is_test:
+            return False
         if self.reading_type and found.reading_type != self.reading_type:
             return False
         if self.is_usable_only and not found.is_usable:

@@ -40,7 +40,7 @@ def at_address(address: str) -> list[Source]:
 
     :raises Unreadable: when nothing can be found there
     """
-    shown = _without_password(address)
+    shown = without_password(address)
     try:
         filesystem, path = fsspec.url_to_fs(address)
         if not filesystem.isdir(path):
@@ -49,7 +49,7 @@ def at_address(address: str) -> list[Source]:
         found = filesystem.ls(path, detail=True)
     except Exception as error:
         # Every kind of file system has errors of its own.
-        raise Unreadable(f"{shown}: {_reason(error)}") from error
+        raise Unreadable(_reason(error)) from error
     paths = sorted(each["name"] for each in found if each["type"] == "file")
     return [
         Source(name, f"{shown.rstrip('/')}/{name}", _opener(filesystem, each))
@@ -102,7 +102,8 @@ def _reason(error: Exception) -> str:
     return f"it cannot be read ({type(error).__name__})"
 
 
-def _without_password(address: str) -> str:
+def without_password(address: str) -> str:
+    """Return the address as it may be shown and stored."""
     parts = urlsplit(address)
     if not parts.password:
         return address

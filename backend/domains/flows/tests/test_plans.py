@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from sqlalchemy import event, text
 
@@ -43,8 +45,8 @@ def _many(app):
     db.session.execute(text("analyze flow_file, flow_reading"))
 
 
-def plans(work):
-    """Return the plans of all that the work asked of the readings, and how long they took."""
+def plans(work, options=""):
+    """Return the plans of all that the work asked of the readings."""
     asked = []
 
     def note(_connection, _cursor, statement, parameters, *_):
@@ -55,7 +57,10 @@ def plans(work):
     event.remove(db.engine, "before_cursor_execute", note)
     connection = db.session.connection()
     return [
-        "\n".join(row[0] for row in connection.exec_driver_sql(f"explain {statement}", parameters))
+        "\n".join(
+            row[0]
+            for row in connection.exec_driver_sql(f"explain {options} {statement}", parameters)
+        )
         for statement, parameters in asked
         if "flow_reading" in statement
     ]
@@ -80,3 +85,25 @@ def test_history_and_one_reading_are_found_by_an_index():
     (hit, *_) = search("QA00001234").hits
     found = plans(lambda: readings.history(readings.one(file_id=hit.file_id, line_number=1234)))
     assert all("Seq Scan on flow_reading" not in plan for plan in found), found
+
+
+@pytest.mark.usefixtures("_many")
+def test_a_serial_that_stands_at_very_many_meters_costs_no_more_than_another():
+    db.session.execute(
+        text(
+            """
+            insert into flow_reading (file_id, line_number, reading_at_local, mpan, bsc_status,
+                serial, serial_key, reading_type, register, value, value_text)
+            select (select min(id) from flow_file), 10000 + n,
+                timestamp '2020-01-01' + n * interval '1 minute',
+                '98' || lpad((n % 500)::text, 11, '0'), 'V', '0', '0', 'R', 'S', 1, '1'
+            from generate_series(1, 20000) n
+            """
+        )
+    )
+    db.session.execute(text("analyze flow_reading"))
+    page = search("0")
+    for start in (None, page.older):
+        for plan in plans(lambda start=start: search("0", start=start), "(analyze)"):
+            read = [int(rows) for rows in re.findall(r"actual time=\S+ rows=(\d+)", plan)]
+            assert max(read) <= 2 * readings.PAGE + 2, plan

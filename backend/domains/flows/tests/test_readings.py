@@ -143,6 +143,13 @@ def test_superseded_readings_do_not_shorten_a_page(bring):
     assert [len(page.hits) for page in walk(MPAN)] == [50, 50, 20]
 
 
+def test_readings_of_test_files_among_the_others_do_not_end_the_list(bring):
+    bring(*days(110), is_test=True)
+    bring(*days(60))
+    bring(*days(110, register="NT"), is_test=True)
+    assert [len(page.hits) for page in walk(MPAN)] == [50, 10]
+
+
 def test_a_beginning_of_too_many_lists_the_meters_to_choose_from(bring, monkeypatch):
     monkeypatch.setattr(terms, "MOST_KEYS", 3)
     terms._skipping.cache_clear()
