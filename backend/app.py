@@ -20,6 +20,7 @@ from backend.core import (
     security,
 )
 from backend.core.api import Api
+from backend.core.collections import catalogue
 from backend.core.config import Settings
 
 DOMAINS = (
@@ -74,6 +75,7 @@ def create_app(**overrides: Any) -> Flask:
 def _open_doors(app: Flask) -> None:
     """Register what each domain offers; a domain has only the doors it needs."""
     api = Api(app)
+    api.register_blueprint(catalogue.blueprint, url_prefix="/api/collections")
     for domain in DOMAINS:
         _module(domain, "models")
         if routes := _module(domain, "routes"):

@@ -38,6 +38,7 @@ from backend.core.collections.types import (
     Uuid,
 )
 from backend.core.collections.where import folded
+from backend.core.collections.writer import TableWriter
 
 __all__ = [
     "BUCKETS",
@@ -60,6 +61,7 @@ __all__ = [
     "Page",
     "Reference",
     "Scope",
+    "TableWriter",
     "Text",
     "Timestamp",
     "Uuid",

@@ -154,7 +154,8 @@ class Collection:
     (soft deletion). `revisions` names the tables whose trigger (see `revisions.py`) tells when an
     answer has changed; without it answers carry no ETag. `currency` is an ISO code, or the name
     of the column that holds one. `measure` is the column that is summed when nothing is asked.
-    `writer` makes the collection writable.
+    `writer` is called with the collection and makes it
+    writable: `TableWriter`, or a domain's own.
     """
 
     def __init__(  # noqa: PLR0913  it is a declaration
@@ -171,7 +172,7 @@ class Collection:
         measure: str | None = None,
         includes: Mapping[str, Include] | None = None,
         revisions: tuple[str, ...] = (),
-        writer: Writer | None = None,
+        writer: "Callable[[Collection], Writer] | None" = None,
         limits: Limits | None = None,
         title: str = "",
         description: str = "",
@@ -184,7 +185,6 @@ class Collection:
         self.currency = currency
         self.includes = dict(includes or {})
         self.revisions = revisions
-        self.writer = writer
         self.limits = limits or Limits()
         self.title = title or name.replace("_", " ").replace("-", " ").capitalize()
         self.description = description
@@ -196,6 +196,7 @@ class Collection:
         self.path = ""
         self.compiled: dict[Any, Any] = {}
         self._check(columns)
+        self.writer = writer(self) if writer else None
 
     @property
     def writable(self) -> bool:

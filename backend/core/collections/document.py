@@ -1,5 +1,6 @@
 """The OpenAPI document of a collection: each operator of each field is a parameter of its own."""
 
+from http import HTTPStatus
 from typing import Any
 
 from backend.core.collections.declaration import Collection, Column
@@ -43,7 +44,7 @@ def record_operation(collection: Collection) -> dict[str, Any]:
         "summary": f"Read one of the {collection.title.lower()}",
         "parameters": [key_parameter(collection), *shown],
         "responses": {
-            "200": _json(record_schema(collection), "The record."),
+            "200": json_answer(record_schema(collection), "The record."),
             "304": {"description": "What you have still holds."},
             **problems(400, 404, 406, 503),
         },
@@ -74,7 +75,7 @@ def describe_operation(collection: Collection) -> dict[str, Any]:
     schema = {"type": "object", "required": ["data"], "properties": {"data": {"type": "object"}}}
     return {
         "summary": f"What {collection.title.lower()} can be asked",
-        "responses": {"200": _json(schema, "Columns, operators, limits."), **problems(406)},
+        "responses": {"200": json_answer(schema, "Columns, operators, limits."), **problems(406)},
     }
 
 
@@ -96,7 +97,7 @@ def search_operation(collection: Collection) -> dict[str, Any]:
             },
         },
         "responses": {
-            "200": _json(list_schema(collection), "One page of rows."),
+            "200": json_answer(list_schema(collection), "One page of rows."),
             **problems(400, 406, 415, 422, 503),
         },
     }
@@ -284,12 +285,13 @@ def _object(**properties: Any) -> dict[str, Any]:
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
-def _json(schema: dict[str, Any], text: str) -> dict[str, Any]:
+def json_answer(schema: dict[str, Any], text: str) -> dict[str, Any]:
+    """Return the document of an answer in JSON."""
     return {"description": text, "content": {"application/json": {"schema": schema}}}
 
 
 def _files(schema: dict[str, Any], text: str) -> dict[str, Any]:
-    found = _json(schema, text)
+    found = json_answer(schema, text)
     for media in ("text/csv", "application/x-ndjson"):
         found["content"][media] = {"schema": {"type": "string"}}
     return found
@@ -297,8 +299,6 @@ def _files(schema: dict[str, Any], text: str) -> dict[str, Any]:
 
 def problems(*statuses: int) -> dict[str, Any]:
     """Return the refusals that the operation may answer with."""
-    from http import HTTPStatus  # noqa: PLC0415
-
     return {
         str(status): {
             "description": HTTPStatus(status).phrase,

@@ -36,7 +36,7 @@ class Mounting:
         methods: tuple[str, ...] = ("GET",),
     ) -> None:
         """Add one rule; without an operation it stays out of the document."""
-        called = _documented(view, operation)
+        called = documented(view, operation)
 
         def add(state: BlueprintSetupState) -> None:
             state.app.add_url_rule(
@@ -55,7 +55,9 @@ class Mounting:
             )
 
 
-def _documented(view: View, operation: dict[str, Any] | None) -> View:
+def documented(view: View, operation: dict[str, Any] | None) -> View:
+    """Return the view as a function of its own that carries its document."""
+
     @wraps(view)
     def called(**arguments: Any) -> Response:
         return view(**arguments)
