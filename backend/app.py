@@ -26,6 +26,7 @@ from backend.core.config import Settings
 DOMAINS = (
     "identity",
     "flows",
+    "expenses",
 )
 
 EXTENSIONS = (

@@ -52,6 +52,7 @@ def _session_app(tmp_path_factory):
         yield app
         with app.app_context():
             db.engine.dispose()
+        _dispose_snapshots(app)
 
 
 def _create_app(copy, tmp_path_factory):
@@ -106,9 +107,15 @@ def _real_database(app: Flask):
         )
         yield app
         db.session.remove()
+        _dispose_snapshots(app)
         app.extensions["settings"] = settings
         _swap_engine(app, engine)
         own.dispose()
+
+
+def _dispose_snapshots(app):
+    for pool in app.extensions["snapshots"].values():
+        pool.dispose()
 
 
 def _swap_engine(app, bound):

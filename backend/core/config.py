@@ -85,6 +85,9 @@ class Settings:
         "reject",
         _one_of("reject", "warn"),
     )
+    expenses_public: bool | None = setting(
+        "QUINTET_EXPENSES_PUBLIC", "whether everybody may read expenses", None, _boolean
+    )
     access_token_age: timedelta = setting(
         "QUINTET_ACCESS_TOKEN_MINUTES", "life of an access token", timedelta(minutes=15), _minutes
     )
@@ -93,6 +96,11 @@ class Settings:
     def is_local(self) -> bool:
         """Whether this is a person's own machine."""
         return self.environment == "local"
+
+    @property
+    def expenses_are_public(self) -> bool:
+        """Whether expenses are read without signing in; unless set, on a person's own machine."""
+        return self.is_local if self.expenses_public is None else self.expenses_public
 
     @property
     def owner_url(self) -> str:

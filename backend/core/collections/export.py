@@ -43,6 +43,8 @@ class Export:
         :raises TooManyExports: when the caller has as many running as anyone may have
         """
         self._stack = ExitStack()
+        self._is_complete = False
+        self._chunks: Iterator[bytes] = iter(())
         try:
             connection = self._stack.enter_context(
                 snapshot(seconds=collection.limits.export_seconds)
@@ -67,12 +69,17 @@ class Export:
         try:
             yield self._first
             yield from self._chunks
+            self._is_complete = True
         finally:
             self.close()
 
     def close(self) -> None:
-        """End the snapshot."""
-        self._stack.close()
+        """End the snapshot; a stream that was not read to its end takes its connection along."""
+        if self._is_complete:
+            self._stack.close()
+            return
+        abandoned = GeneratorExit()
+        self._stack.__exit__(GeneratorExit, abandoned, abandoned.__traceback__)
 
 
 def export_statement(collection: Collection, query: Query, scope: Scope) -> Select[Any]:

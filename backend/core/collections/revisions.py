@@ -37,6 +37,7 @@ class CollectionRevision(Model):
     owner: Mapped[str] = mapped_column(SqlText, primary_key=True)
     shard: Mapped[int] = mapped_column(primary_key=True)
     value: Mapped[int] = mapped_column(BigInteger)
+    raised_in: Mapped[int] = mapped_column(BigInteger)
 
 
 def attach_trigger(operations: Any, table: str, *, owner: str | None = None) -> None:

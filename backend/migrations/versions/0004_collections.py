@@ -11,9 +11,12 @@ depends_on = None
 FUNCTIONS = (
     """
 create function raise_revision(of_table text, of_owner text) returns void language sql as $$
-    insert into collection_revision as counter (name, owner, shard, value)
-    values (of_table, of_owner, pg_backend_pid() % 16, 1)
-    on conflict (name, owner, shard) do update set value = counter.value + 1
+    -- Once in each transaction: thousands of versions of one row would slow down those that follow.
+    insert into collection_revision as counter (name, owner, shard, value, raised_in)
+    values (of_table, of_owner, pg_backend_pid() % 16, 1, pg_current_xact_id()::text::bigint)
+    on conflict (name, owner, shard) do update
+    set value = counter.value + 1, raised_in = excluded.raised_in
+    where counter.raised_in <> excluded.raised_in
 $$""",
     """
 create function raise_table_revision() returns trigger language plpgsql as $$
@@ -45,6 +48,7 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("shard", sa.Integer(), nullable=False),
         sa.Column("value", sa.BigInteger(), nullable=False),
+        sa.Column("raised_in", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", "owner", "shard", name="collection_revision_pkey"),
     )
     for function in FUNCTIONS:
