@@ -146,7 +146,7 @@ def download(pairs: Pairs) -> str:
 def groupings(pairs: Pairs) -> list[tuple[str, str, bool]]:
     """Return what rows can be grouped by: words, address, and whether they are now."""
     rows, by = filters_of(pairs), dict(pairs).get("by", "")
-    offered = [("Single expenses", "")]
+    offered = [("Nothing", "")]
     for column in expenses.columns.values():
         declared = column.declared
         if declared.groupable and not declared.buckets:

@@ -198,18 +198,36 @@ def library(declared, rows, tmp_path_factory):
     with ExitStack() as lent:
         copy = lent.enter_context(testing.database(_migrate))
         _fill(copy.owner_url, rows)
-        app = create_app(
-            TESTING=True,
-            database_url=copy.url,
-            database_owner_url=copy.owner_url,
-            files_url=str(tmp_path_factory.mktemp("files")),
-        )
+        app = _application(copy, tmp_path_factory)
         mount(app, declared.samples, declared.notes, declared.groups)
         yield app
-        with app.app_context():
-            db.engine.dispose()
-            for pool in app.extensions["snapshots"].values():
-                pool.dispose()
+        _end(app)
+
+
+@pytest.fixture
+def another_app(library, tmp_path_factory):
+    """One more application on the same database, which has not answered yet."""
+    own = library.extensions["settings"]
+    copy = SimpleNamespace(url=own.database_url, owner_url=own.database_owner_url)
+    app = _application(copy, tmp_path_factory)
+    yield app
+    _end(app)
+
+
+def _application(copy, tmp_path_factory):
+    return create_app(
+        TESTING=True,
+        database_url=copy.url,
+        database_owner_url=copy.owner_url,
+        files_url=str(tmp_path_factory.mktemp("files")),
+    )
+
+
+def _end(app):
+    with app.app_context():
+        db.engine.dispose()
+    for pool in app.extensions["snapshots"].values():
+        pool.dispose()
 
 
 def _migrate(**urls):
@@ -310,3 +328,8 @@ def examples():
     return settings.get_profile("collections")
 
 
+
+
+@pytest.fixture
+def mounting():
+    return mount
