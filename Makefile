@@ -49,6 +49,15 @@ format: .venv ## write the code as `make check` wants it
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
+.PHONY: faults
+faults: .venv ## kill, hang and empty everything, and prove that no job is lost or doubled
+	@$(BIN)/python -m pytest e2e/faults --numprocesses 2 --dist loadfile --quiet
+
+.PHONY: bench
+bench: .venv ## measure speed and memory against limits, as ratios (BIG=1 goes to 10 million)
+	@for each in flows_parse flows_import search_latency; do $(BIN)/python bench/$$each.py; done
+	@$(BIN)/python -m bench.jobs
+
 .PHONY: screenshots
 screenshots: .venv ## picture every page in screenshots/, and fail on what a browser finds wrong
 	@$(BIN)/python e2e/screenshots.py $(URL)
@@ -60,4 +69,5 @@ migration: .venv ## write a migration from the models' difference to the databas
 .PHONY: lock
 lock: .venv ## lock the versions of all dependencies again, from pyproject.toml
 	$(COMPILE) --output-file requirements/backend.txt
-	$(COMPILE) --extra dev --output-file requirements/dev.txt
+	$(COMPILE) --extra worker --output-file requirements/worker.txt
+	$(COMPILE) --extra dev --extra worker --output-file requirements/dev.txt

@@ -1,5 +1,6 @@
 """Build the web application: settings, the core, then the doors of every domain."""
 
+import os
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -14,8 +15,13 @@ from backend.core import (
     demonstration,
     errors,
     health,
+    idempotency,
+    limits,
     logs,
+    mailbox,
+    metrics,
     migrations,
+    outbox,
     pages,
     security,
 )
@@ -37,13 +43,18 @@ EXTENSIONS = (
     security,
     audit,
     auth,
+    limits,
     pages,
     health,
+    metrics,
+    outbox,
+    idempotency,
+    mailbox,
     demonstration,
 )
 
 
-def create_app(**overrides: Any) -> Flask:
+def create_app(**overrides: object) -> Flask:
     """Return the application, set up from the environment and any overrides.
 
     Names in lower case override fields of the settings, names in upper case Flask's configuration.
@@ -52,7 +63,7 @@ def create_app(**overrides: Any) -> Flask:
     """
     app = Flask(__name__, static_folder=None, template_folder="core/templates")
     settings = {name: value for name, value in overrides.items() if name.islower()}
-    app.extensions["settings"] = Settings.from_environment(**settings)
+    app.extensions["settings"] = Settings.from_environment(os.environ, **settings)
     app.config.update(
         API_TITLE="Quintet",
         API_VERSION="1",
@@ -79,6 +90,7 @@ def _open_doors(app: Flask) -> None:
     api.register_blueprint(catalogue.blueprint, url_prefix="/api/collections")
     for domain in DOMAINS:
         _module(domain, "models")
+        _module(domain, "tasks")
         if routes := _module(domain, "routes"):
             api.register_blueprint(
                 routes.blueprint, url_prefix="/api" + (routes.blueprint.url_prefix or f"/{domain}")
@@ -96,6 +108,6 @@ def _register(app: Flask, blueprint: Blueprint, prefix: str) -> None:
     app.register_blueprint(blueprint, url_prefix=prefix if own is None else own)
 
 
-def _module(domain: str, name: str) -> Any:
+def _module(domain: str, name: str) -> Any:  # noqa: ANN401  each kind of module has its own names
     path = f"backend.domains.{domain}.{name}"
     return import_module(path) if find_spec(path) else None

@@ -1,7 +1,6 @@
 """The command `quintet`: Flask's command line over the application."""
 
 import os
-import sys
 
 from flask.cli import FlaskGroup
 
@@ -10,7 +9,12 @@ from backend.app import create_app
 
 def main() -> None:
     """Run one command, with the servers of this checkout when no database is given."""
-    group = FlaskGroup(create_app=create_app, add_default_commands=False, add_version_option=False, load_dotenv=False)
+    group = FlaskGroup(
+        create_app=create_app,
+        add_default_commands=False,
+        add_version_option=False,
+        load_dotenv=False,
+    )
     if os.environ.get("DATABASE_URL") or os.environ.get("QUINTET_ENVIRONMENT", "local") != "local":
         group(prog_name="quintet")
         return
@@ -22,4 +26,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

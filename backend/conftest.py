@@ -1,13 +1,18 @@
 """Fixtures every test shares: the application, and a database each test leaves as it was."""
 
+import asyncio
+import logging
 import os
+import re
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
+from email import message_from_bytes, policy
 from itertools import count
 from uuid import uuid4
 
 import pytest
+from aiosmtpd.controller import Controller
 from click.testing import Result
 from flask import Flask, session
 from flask.testing import FlaskClient
@@ -19,7 +24,7 @@ from backend.core.auth import sessions, tokens
 from backend.core.auth.identities import microseconds
 from backend.core.database import db
 from backend.domains.identity.models import User
-from environments.local import testing
+from environments.local import processes, testing
 
 
 def pytest_configure(config):
@@ -58,6 +63,7 @@ def _session_app(tmp_path_factory):
 def _create_app(copy, tmp_path_factory):
     app = create_app(
         TESTING=True,
+        RATELIMIT_ENABLED=False,  # Tests of limits make applications of their own.
         WTF_CSRF_ENABLED=False,  # Tests of forms' protection switch it on.
         database_url=copy.url,
         database_owner_url=copy.owner_url,
@@ -191,3 +197,65 @@ def quintet(app):
         return result
 
     return run
+
+
+class Postbox:
+    """A mail server that keeps what it is sent, or fails at a step as it is told."""
+
+    def __init__(self):
+        self.messages = []
+        self.answers = {}
+        self.pause = 0
+        self.drops = False
+        self._port = processes.free_port()
+        self.url = f"smtp://127.0.0.1:{self._port}?timeout=0.5"
+
+    @property
+    def links(self):
+        """Where the e-mails lead to, without the host, in the order in which they came."""
+        texts = [message.get_content() for message in self.messages]
+        return [re.search(r"https?://[^/\s]+(/\S+)", text).group(1) for text in texts]
+
+    def start(self):
+        logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd's.
+        self._controller = Controller(self, hostname="127.0.0.1", port=self._port)
+        self._controller.start()
+
+    def stop(self):
+        self._controller.stop(no_assert=True)
+
+    def recover(self):
+        self.answers, self.pause, self.drops = {}, 0, False
+
+    async def handle_MAIL(self, server, session, envelope, address, options):  # noqa: N802  aiosmtpd's name
+        envelope.mail_from = address
+        return self.answers.get("MAIL", "250 OK")
+
+    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802  aiosmtpd's name
+        await asyncio.sleep(self.pause)
+        answer = self.answers.get("RCPT", "250 OK")
+        if answer.startswith("2"):
+            envelope.rcpt_tos.append(address)
+        return answer
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802  aiosmtpd's name
+        answer = self.answers.get("DATA", "250 OK")
+        if answer.startswith("2"):
+            self.messages.append(message_from_bytes(envelope.content, policy=policy.default))
+        if self.drops:
+            server.transport.abort()
+        return answer
+
+    async def handle_QUIT(self, server, session, envelope):  # noqa: N802  aiosmtpd's name
+        return self.answers.get("QUIT", "221 Bye")
+
+
+@pytest.fixture
+def postbox(app, monkeypatch):
+    """A mail server to which this test's e-mails go."""
+    box = Postbox()
+    settings = replace(app.extensions["settings"], mail_url=box.url)
+    monkeypatch.setitem(app.extensions, "settings", settings)
+    box.start()
+    yield box
+    box.stop()

@@ -5,22 +5,21 @@ of three runs, each in a process of its own so that its peak memory is known; th
 tells whether it grows.
 """
 
-import json
 import multiprocessing
 import os
-import platform
 import resource
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
+import keeping
+
 from backend.domains.flows import d0010, sample
 
 SEED = 20260428
 SIZES = (10**5, 10**6) + ((10**7,) if os.environ.get("BIG") else ())
 RUNS = 3
-RESULTS = Path(__file__).with_name("results.json")
 STEPS = ("survey", "parse", "parse and render", "all")
 
 
@@ -64,13 +63,12 @@ def measure(folder: Path, readings: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure, print the figures and keep them."""
-    results: dict[str, object] = {"python": platform.python_version(), "seed": SEED}
+    results: dict[str, object] = {"seed": SEED}
     with tempfile.TemporaryDirectory() as folder:
         for readings in SIZES:
             results[f"{readings:,}"] = figures = measure(Path(folder), readings)
             print(f"{readings:>12,} readings, per second: {figures}")
-    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    RESULTS.write_text(json.dumps(kept | {"flows_parse": results}, indent=2) + "\n")
+    keeping.keep("flows_parse", results)
 
 
 if __name__ == "__main__":

@@ -7,30 +7,25 @@ whole application. The goal: the service's p99 under 10 ms at 10⁷ readings, an
 that at 10⁵.
 """
 
-import json
 import logging
 import os
 import random
-import shutil
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from http import HTTPStatus
-from pathlib import Path
 
 import psycopg
 from flask import Flask
-from psycopg import sql
+from keeping import durable_server, empty_database, keep
 
 from backend.app import create_app
-from backend.core import migrations
-from backend.core.database import transaction
+from backend.core.database import db, transaction
 from backend.domains.flows.services import readings
 from backend.domains.flows.services.readings import Query
 from backend.domains.flows.services.terms import Term
 from backend.domains.identity.services import people
-from environments.local import places
-from environments.local.postgres import Postgres
 
 SEED = 20260428
 SIZES = (10**5, 10**6) + ((10**7,) if os.environ.get("BIG") else ())
@@ -40,7 +35,6 @@ WARMING = 100
 EMAIL = "bench@quintet.test"
 PASSWORD = "only-for-this-benchmark"  # noqa: S105  of a server that is thrown away
 Results = dict[str, dict[str, dict[str, float]]]
-RESULTS = Path(__file__).with_name("results.json")
 
 FILES = """
     insert into flow_file (name, channel, status, actor, source, options, message, flow, version,
@@ -114,14 +108,11 @@ def through_http(app: Flask) -> Callable[[str], None]:
     return ask
 
 
-def prepare(postgres: Postgres, size: int) -> Flask:
-    """Return an application on a database of its own with that many readings."""
-    name = f"search_{size}"
-    with psycopg.connect(postgres.url("quintet_owner"), autocommit=True) as connection:
-        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-    owner, own = postgres.url("quintet_owner", name), postgres.url(database=name)
-    app = create_app(WTF_CSRF_ENABLED=False, database_url=own, database_owner_url=owner)
-    migrations.migrate(owner_url=owner, application_url=own)
+def prepare(variables: dict[str, str], size: int) -> Flask:
+    """Return an application on an empty database that now has that many readings."""
+    owner = variables["QUINTET_DATABASE_OWNER_URL"]
+    urls = {"database_url": variables["DATABASE_URL"], "database_owner_url": owner}
+    app = create_app(WTF_CSRF_ENABLED=False, **urls)
     with app.app_context(), transaction():
         people.create(email=EMAIL, name="Bench", roles=["staff"], password=PASSWORD, actor_id=None)
     fill(owner, size // READINGS_PER_METER)
@@ -148,9 +139,8 @@ def measure(
     return {size: {"p50": each[49], "p99": each[98]} for size, each in marks.items()}
 
 
-def run(postgres: Postgres) -> Results:
+def run(apps: dict[int, Flask]) -> Results:
     """Measure each way of asking at every size, and print how the figures grow."""
-    apps = {size: prepare(postgres, size) for size in SIZES}
     results: Results = {}
     for name, way in (("service", through_service), ("http", through_http)):
         asks = {size: way(app) for size, app in apps.items()}
@@ -166,20 +156,22 @@ def run(postgres: Postgres) -> Results:
     return results
 
 
+def hang_up(app: Flask) -> None:
+    """Close an application's connections, so that its database can be dropped."""
+    with app.app_context():
+        db.engine.dispose()
+
+
 def main() -> None:
     """Measure on a server that is thrown away, and keep the figures."""
     logging.disable(logging.INFO)
-    folder = places.servers_folder("bench-search")
-    shutil.rmtree(folder)
-    postgres = Postgres(places.servers_folder("bench-search"))
-    postgres.start()
-    try:
-        results = run(postgres)
-    finally:
-        postgres.stop()
-        shutil.rmtree(folder)
-    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    RESULTS.write_text(json.dumps(kept | {"search_latency": results}, indent=2) + "\n")
+    with durable_server("bench-search") as postgres, ExitStack() as lent:
+        apps = {}
+        for size in SIZES:
+            variables = lent.enter_context(empty_database(postgres, f"search_{size}"))
+            apps[size] = prepare(variables, size)
+            lent.callback(hang_up, apps[size])
+        keep("search_latency", run(apps))
 
 
 if __name__ == "__main__":

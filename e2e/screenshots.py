@@ -83,6 +83,8 @@ ALWAYS = (
     Shot("login", "/login", is_signed_in=False),
     Shot("problem-not-found", "/there-is-no-such-page", status=404),
     Shot("problem-type", "/problems/not-found"),
+    Shot("readings-by-mpan", "/admin/flows/readings?q=99+0055+5000+013"),
+    Shot("readings-by-serial", "/admin/flows/readings?q=qd5550003&history=true"),
 )
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 from flask.cli import AppGroup
+from sqlalchemy.exc import OperationalError
 
 from backend.core.errors import DomainError
 
@@ -21,3 +22,5 @@ class CommandGroup(AppGroup):
         except DomainError as error:
             places = (str(each["detail"]) for each in error.errors)
             raise click.ClickException(" ".join((error.detail or error.title, *places))) from error
+        except OperationalError as error:
+            raise click.ClickException("The database does not answer. Try again later.") from error

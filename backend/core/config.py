@@ -1,4 +1,4 @@
-"""The settings of every process, read from the environment once and checked before anything starts."""
+"""The settings of every process, read from the environment once and checked before it starts."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -18,7 +18,9 @@ class InvalidSettings(Exception):
     """A setting is missing, malformed, or unsafe outside a person's own machine."""
 
 
-def setting(variable: str, meaning: str, default: Any = MISSING, read: Any = str) -> Any:
+def setting(
+    variable: str, meaning: str, default: object = MISSING, read: Callable[[str], object] = str
+) -> Any:  # noqa: ANN401  a field stands for a value of whatever type it is annotated with
     """Describe a field by its environment variable, its meaning, its default and how it is read."""
     return field(
         default=default,
@@ -61,8 +63,9 @@ class Settings:
     database_owner_url: str = setting(
         "QUINTET_DATABASE_OWNER_URL", "PostgreSQL as the owner, for migrations", "", _secret
     )
+    broker_url: str = setting("REDIS_URL", "the broker; relay and workers only", "", _secret)
     secret_key: str = setting(
-        "QUINTET_SECRET_KEY", "signs session cookies and cursors", LOCAL_SECRET, _secret
+        "QUINTET_SECRET_KEY", "signs cookies, cursors and links in e-mails", LOCAL_SECRET, _secret
     )
     secret_key_previous: str = setting(
         "QUINTET_SECRET_KEY_PREVIOUS", "still read after a rotation, never signed with", "", _secret
@@ -72,10 +75,20 @@ class Settings:
         "QUINTET_JWT_KEYS", "Ed25519 private keys in PEM, the first one signs", "", _secret
     )
     files_url: str = setting("QUINTET_FILES_URL", "folder or s3:// for files", ".quintet/files")
+    mail_from: str = setting(
+        "QUINTET_MAIL_FROM", "sender of e-mails", "Quintet <no-reply@quintet.test>"
+    )
+    mail_url: str = setting(
+        "QUINTET_MAIL_URL", "smtp://, smtp+starttls:// or smtps://", "", _secret
+    )
+    limits_url: str = setting("QUINTET_LIMITS_URL", "Valkey for rate limits", "", _secret)
     public_url: str = setting(
         "QUINTET_PUBLIC_URL", "address that people use", "http://127.0.0.1:8000"
     )
     proxy_hops: int = setting("QUINTET_PROXY_HOPS", "reverse proxies in front", 0, int)
+    metrics_port: int | None = setting("QUINTET_METRICS_PORT", "port of the metrics", None, int)
+    metrics_host: str = setting("QUINTET_METRICS_HOST", "address of the metrics", "127.0.0.1")
+    health_folder: str = setting("QUINTET_HEALTH_FOLDER", "where workers show their health", "")
     demo_password: str = setting(
         "QUINTET_DEMO_PASSWORD", "of the demonstration people, local only", "quintet-demo"
     )
@@ -109,7 +122,7 @@ class Settings:
 
     @classmethod
     def from_environment(
-        cls, environ: Mapping[str, str] = os.environ, **overrides: Any
+        cls, environ: Mapping[str, str] = os.environ, **overrides: object
     ) -> "Settings":
         """Return the settings of this process; `overrides` win over the environment.
 
@@ -129,7 +142,7 @@ class Settings:
                 problems.append(f"{variable} is missing: {each.metadata['meaning']}")
         if problems:
             raise InvalidSettings("; ".join(problems))
-        settings = cls(**values)
+        settings = cls(**values)  # type: ignore[arg-type]  # each was read as its field says
         settings.check()
         return settings
 
@@ -143,6 +156,8 @@ class Settings:
                 problems.append("QUINTET_SECRET_KEY needs a value of its own")
             if not self.jwt_keys:
                 problems.append("QUINTET_JWT_KEYS is missing")
+            if not self.mail_url:
+                problems.append("QUINTET_MAIL_URL is missing, and the folder is for local use only")
             if not self.public_url.startswith("https://"):
                 problems.append("QUINTET_PUBLIC_URL has to begin with https://")
         if problems:

@@ -1,4 +1,4 @@
-"""The database: one transaction for each request, command and task, opened and closed at its edge."""
+"""The database: one transaction for each request, command and task, made at its edge."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -189,7 +189,7 @@ def guard_commands(group: click.Group) -> None:
 
 def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
-    def guarded(*arguments: Any, **options: Any) -> Any:
+    def guarded(*arguments: object, **options: object) -> object:
         with transaction():
             return current_app.ensure_sync(function)(*arguments, **options)
 

@@ -112,6 +112,7 @@ class TooManyRequests(DomainError):
     """There were too many requests in a short time. Wait as long as Retry-After says."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "60"}
 
 
 class Unexpected(DomainError):

@@ -36,14 +36,14 @@ class UnknownFile(NotFound):
     """There is no such file. Its name may have changed with a newer version of the application."""
 
 
-def links(*, in_console: bool, everybodys: bool = False) -> list[Link]:
-    """Return what there is of the console or outside it, for this person or for everybody."""
+def links(*, in_console: bool) -> list[Link]:
+    """Return what the person may enter, of the console or outside it."""
     identity = _identity()
     found = []
     for each in current_app.blueprints.values():
         if not isinstance(each, PageBlueprint):
             continue
-        if everybodys or each.public or (identity and auth.may_enter(each, identity)):
+        if each.public or (identity and auth.may_enter(each, identity)):
             found += [_link(entry) for entry in each.entries]
     return [each for each in found if each.url.startswith("/admin/") is in_console]
 

@@ -85,6 +85,6 @@ def quintet(*words: str, variables: Mapping[str, str]) -> str:
         check=False,
     )
     if result.returncode:
-        said = (result.stdout + result.stderr).strip()
+        said = (result.stdout + result.stderr).strip()[-3000:]
         raise CommandFailed(f"`quintet {' '.join(words)}` failed:\n{said}")
     return result.stdout

@@ -26,7 +26,7 @@ class Directory(Protocol):
         """Return the people with these ids, those that exist."""
 
     def invite(self, *, email: str, name: str, invited_by: UUID | None) -> Person:
-        """Return the person with this e-mail address; create an account if there is none."""
+        """Return the person with this e-mail address; invite them if there is none."""
 
 
 _directory: list[Directory] = []
@@ -48,7 +48,9 @@ def named(*, ids: Collection[UUID]) -> dict[UUID, Person]:
 
 
 def invite(*, email: str, name: str, invited_by: UUID | None) -> Person:
-    """Return the person with this e-mail address; create an account if there is none.
+    """Return the person with this e-mail address; if there is none, invite them by e-mail.
+
+    They can sign in once they have chosen a password, but have an id from now on.
 
     :raises Invalid: when it is no e-mail address
     """

@@ -191,9 +191,7 @@ def _moment(key: tuple[Any, Any]) -> Any:
     return instant if local.hour or local.minute else (local.date(), instant.date())
 
 
-def _span(
-    collection: Collection, query: GroupQuery, key: GroupKey, found: list[Any]
-) -> list[Any]:
+def _span(collection: Collection, query: GroupQuery, key: GroupKey, found: list[Any]) -> list[Any]:
     """Return the buckets between the filter's bounds, else between the first and the last row."""
     zone, most = query.tz or "UTC", collection.limits.groups
     first, last = buckets.asked_bounds(key, query.conditions, zone)

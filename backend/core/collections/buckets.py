@@ -69,9 +69,7 @@ def bounds(key: GroupKey, value: Key, zone: str) -> tuple[Any, Any]:
     return (day_start(start, zone), day_start(end, zone)) if is_instant else (start, end)
 
 
-def asked_bounds(
-    key: GroupKey, conditions: tuple[Condition, ...], zone: str
-) -> tuple[Any, Any]:
+def asked_bounds(key: GroupKey, conditions: tuple[Condition, ...], zone: str) -> tuple[Any, Any]:
     """Return the first and the last value that the filter lets through, none where it is open."""
     lows: list[Any] = []
     highs: list[Any] = []
@@ -132,4 +130,6 @@ def _hours(
 
     last = min(last, first + timedelta(hours=most + 1))
     prepared = statement(collection, ("hours",), build)
-    return [(local, at) for at, local in run(prepared, {"first": first, "last": last, "zone": zone})]
+    return [
+        (local, at) for at, local in run(prepared, {"first": first, "last": last, "zone": zone})
+    ]

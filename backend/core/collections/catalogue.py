@@ -55,5 +55,3 @@ def _entry(collection: Collection) -> dict[str, Any]:
 blueprint.add_url_rule(
     "", "list_collections", view_func=public(documented(list_collections, OPERATION))
 )
-
-

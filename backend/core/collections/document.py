@@ -39,7 +39,9 @@ def list_operation(collection: Collection) -> dict[str, Any]:
 
 def record_operation(collection: Collection) -> dict[str, Any]:
     """Return the document of one record."""
-    shown = [each for each in paging_parameters(collection) if each["name"] in {"fields", "include"}]
+    shown = [
+        each for each in paging_parameters(collection) if each["name"] in {"fields", "include"}
+    ]
     return {
         "summary": f"Read one of the {collection.title.lower()}",
         "parameters": [key_parameter(collection), *shown],
@@ -119,7 +121,9 @@ def _filter(column: Column, op: str) -> dict[str, Any]:
         return found | {"schema": {"type": "boolean"}, "example": False}
     if op in LISTED:
         items = operand_schema(column, is_item=True)
-        size = {"minItems": 2, "maxItems": 2} if op == "between" else {"minItems": 1, "maxItems": 100}
+        size = (
+            {"minItems": 2, "maxItems": 2} if op == "between" else {"minItems": 1, "maxItems": 100}
+        )
         return found | {
             "schema": {"type": "array", "items": items} | size,
             "style": "form",
@@ -310,6 +314,6 @@ def problems(*statuses: int) -> dict[str, Any]:
 
 def _describe(collection: Collection, codes: str) -> str:
     listed = ", ".join(f"`{code}`" for code in codes.split())
-    return f"{collection.description} Conditions are joined by AND. Codes of errors: {listed}.".strip()
-
-
+    return (
+        f"{collection.description} Conditions are joined by AND. Codes of errors: {listed}.".strip()
+    )

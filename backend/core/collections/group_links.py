@@ -31,9 +31,7 @@ def rows_link(collection: Collection, query: GroupQuery, keys: tuple[Any, ...]) 
     return link if len(link) - len(collection.path) <= limits.query_string else None
 
 
-def _narrowed(
-    conditions: list[Condition], key: GroupKey, value: Any, zone: str
-) -> list[Condition]:
+def _narrowed(conditions: list[Condition], key: GroupKey, value: Any, zone: str) -> list[Condition]:
     column = key.column
     if value is None or key.bucket is None:
         # All that was asked of the column holds for this one value.

@@ -89,7 +89,9 @@ def _read(
 
 def is_required(column: Column) -> bool:
     """Whether a new record has to have the member."""
-    has_default = getattr(column.sql, "server_default", None) or getattr(column.sql, "default", None)
+    has_default = getattr(column.sql, "server_default", None) or getattr(
+        column.sql, "default", None
+    )
     return not (column.nullable or column.declared.optional or has_default is not None)
 
 

@@ -82,7 +82,13 @@ class GroupReader(Words):
         allowed = self._keys()
         near = nearest(item, allowed)
         if column is None:
-            self.note("by", "unknown_field", f"No field is named {name[:80]}.", allowed=allowed, suggestion=near)
+            self.note(
+                "by",
+                "unknown_field",
+                f"No field is named {name[:80]}.",
+                allowed=allowed,
+                suggestion=near,
+            )
         elif bucket is None:
             detail = f"{name} cannot be grouped by."
             if column.declared.buckets:
@@ -93,7 +99,9 @@ class GroupReader(Words):
             detail = f"{name} has no buckets of one {bucket[:40]}."
             if bucket not in BUCKETS:
                 detail = f"There is no bucket {bucket[:40]}."
-            self.note("by", "unknown_bucket", detail, allowed=known, suggestion=nearest(item, known))
+            self.note(
+                "by", "unknown_bucket", detail, allowed=known, suggestion=nearest(item, known)
+            )
         return None
 
     def _keys(self) -> list[str]:
@@ -107,7 +115,11 @@ class GroupReader(Words):
         if "metrics" not in self.given:
             measure = self.collection.measure
             plain = [Metric("count")]
-            return (*plain, Metric("sum", self.collection.columns[measure])) if measure else tuple(plain)
+            return (
+                (*plain, Metric("sum", self.collection.columns[measure]))
+                if measure
+                else tuple(plain)
+            )
         found = [self._metric(item) for item in items]
         return tuple(metric for metric in found if metric is not None)
 
@@ -118,15 +130,20 @@ class GroupReader(Words):
             column = self.collection.columns.get(call[2])
             if column is not None and call[1] in metric_kinds(column):
                 return Metric(call[1], column)
-        allowed = ["count", *(
-            f"{kind}({each.name})"
-            for each in self.collection.columns.values()
-            for kind in metric_kinds(each)
-            if kind not in COUNTS
-        )]
+        allowed = [
+            "count",
+            *(
+                f"{kind}({each.name})"
+                for each in self.collection.columns.values()
+                for kind in metric_kinds(each)
+                if kind not in COUNTS
+            ),
+        ]
         self.broken = True
         detail = f"There is no metric {item[:80]}."
-        self.note("metrics", "unknown_metric", detail, allowed=allowed, suggestion=nearest(item, allowed))
+        self.note(
+            "metrics", "unknown_metric", detail, allowed=allowed, suggestion=nearest(item, allowed)
+        )
         return None
 
     def having(self, given: list[Given], metrics: tuple[Metric, ...]) -> tuple[Having, ...]:
@@ -145,13 +162,25 @@ class GroupReader(Words):
             near = nearest(name or "", known)
             suggestion = f"having[{near}][{op or 'gte'}]" if near else None
             detail = f"No requested metric is named {(name or '')[:80]}."
-            self.mistakes.add(given.name, "unknown_metric", detail, at=given.at, allowed=known, suggestion=suggestion)
+            self.mistakes.add(
+                given.name,
+                "unknown_metric",
+                detail,
+                at=given.at,
+                allowed=known,
+                suggestion=suggestion,
+            )
             return None
         if op not in HAVING:
             near = nearest(op or "", HAVING)
             suggestion = f"having[{name}][{near or 'eq'}]"
             self.mistakes.add(
-                given.name, "unknown_operator", "An operator is expected.", at=given.at, allowed=HAVING, suggestion=suggestion
+                given.name,
+                "unknown_operator",
+                "An operator is expected.",
+                at=given.at,
+                allowed=HAVING,
+                suggestion=suggestion,
             )
             return None
         try:
@@ -221,7 +250,11 @@ class GroupReader(Words):
         """Note a sum over several currencies."""
         name = self.collection.currency or ""
         column = self.collection.columns.get(name)
-        is_money = any(m.column and isinstance(m.column.type, Money) for m in query.metrics if m.kind not in COUNTS)
+        is_money = any(
+            m.column and isinstance(m.column.type, Money)
+            for m in query.metrics
+            if m.kind not in COUNTS
+        )
         if column is None or not is_money:
             return
         is_grouped = any(key.column is column for key in query.by)

@@ -48,7 +48,12 @@ def _members(body: dict[str, Any], mistakes: Mistakes) -> dict[str, Given]:
             near = nearest(name, MEMBERS)
             detail = f"A search has no member {name[:80]}."
             mistakes.add(
-                pointer(name), "unknown_member", detail, at=at, allowed=sorted(MEMBERS), suggestion=near
+                pointer(name),
+                "unknown_member",
+                detail,
+                at=at,
+                allowed=sorted(MEMBERS),
+                suggestion=near,
             )
         elif name != "filter" and value is not None:
             texts = _texts(name, value)
@@ -193,7 +198,10 @@ class _TreeReader:
             if name not in LEAF:
                 near = nearest(name, (*JOINTS, *LEAF))
                 self.mistakes.add(
-                    place + pointer(name), "unknown_member", "Not part of a filter.", suggestion=near
+                    place + pointer(name),
+                    "unknown_member",
+                    "Not part of a filter.",
+                    suggestion=near,
                 )
                 return None
         name, op = node.get("field"), node.get("op", "eq")
@@ -202,7 +210,11 @@ class _TreeReader:
             near = nearest(str(name), self.collection.columns)
             detail = f"No field is named {str(name)[:80]}."
             self.mistakes.add(
-                f"{place}/field", "unknown_field", detail, allowed=self.collection.columns, suggestion=near
+                f"{place}/field",
+                "unknown_field",
+                detail,
+                allowed=self.collection.columns,
+                suggestion=near,
             )
             return None
         if op not in column.operators:
@@ -248,5 +260,3 @@ def _text(value: Any) -> str:
     if isinstance(value, Decimal):
         return format(value, "f") if abs(value.adjusted()) < 100 else str(value)  # noqa: PLR2004
     raise Refused("A string, a number or a truth value is expected.")
-
-

@@ -369,7 +369,11 @@ class Number(Type):
         """Return a string: fewer decimals than the column's are taken as well."""
         whole = max((self.precision or 0) - self.places, 1)
         fraction = rf"(\.[0-9]{{1,{self.places}}})?" if self.places else ""
-        return {"type": "string", "format": "decimal", "pattern": f"^-?[0-9]{{1,{whole}}}{fraction}$"}
+        return {
+            "type": "string",
+            "format": "decimal",
+            "pattern": f"^-?[0-9]{{1,{whole}}}{fraction}$",
+        }
 
     def sample(self) -> str:
         """Return a number with the column's decimals."""

@@ -78,9 +78,7 @@ class WriteDoors(Doors):
     def _version(self, key: str) -> int:
         """Return the record's version: whether the caller may see it comes before anything else."""
         query = Query(fields=(self.collection.key,))
-        _, version = read_record(
-            self.collection, self.key(key), query, self.collection.scope()
-        )
+        _, version = read_record(self.collection, self.key(key), query, self.collection.scope())
         return version or 0
 
     def _check(self, version: int) -> None:

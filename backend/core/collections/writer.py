@@ -127,4 +127,6 @@ class TableWriter:
 def version_changed(version: Any) -> VersionChanged:
     """Return the refusal of a change to a record that has another version by now."""
     entry = {"header": "If-Match", "code": "version_changed", "detail": f"It is {version} now."}
-    return VersionChanged(f"The record has version {version} by now.", errors=[entry], version=version)
+    return VersionChanged(
+        f"The record has version {version} by now.", errors=[entry], version=version
+    )

@@ -84,6 +84,7 @@ def test_outside_local_only_https_is_used(gate_app):
         "environment": "production",
         "secret_key": "its own",
         "public_url": "https://quintet.example",
+        "mail_url": "smtp://127.0.0.1:1",
     }
     key = Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM,

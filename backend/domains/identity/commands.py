@@ -7,7 +7,7 @@ import click
 from backend.core.commands import CommandGroup
 from backend.core.config import current_settings
 from backend.domains.identity import passwords
-from backend.domains.identity.services import demonstration, people
+from backend.domains.identity.services import demonstration, invitations, people
 
 commands = CommandGroup("identity", help="People, their roles and passwords.")
 
@@ -37,6 +37,25 @@ def create_command(email: str, name: str | None, roles: tuple[str, ...], *, is_s
     click.echo(f"{user.email} can sign in.", err=True)
     if not is_stdin:
         click.echo(password)
+
+
+@commands.command("invite")
+@click.argument("email")
+@click.option("--name", help="Otherwise the address's first part.")
+@ROLE
+def invite_command(email: str, name: str | None, roles: tuple[str, ...]) -> None:
+    """Create an account whose person chooses the password by a link in an e-mail.
+
+    To somebody who was invited and has not chosen one yet, another link is sent; their name and
+    roles stay as they are.
+    """
+    known = people.find(email=email)
+    if known:
+        invitations.invite_again(user_id=known.id, actor_id=None)
+    else:
+        name = name or email.partition("@")[0]
+        invitations.invite(email=email, name=name, roles=roles, actor_id=None)
+    click.echo("The worker sends an invitation. Its link works once, for seven days.", err=True)
 
 
 @commands.command("reset-password")

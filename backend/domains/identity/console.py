@@ -1,4 +1,4 @@
-"""What staff do with people: create them, change their roles, keep them out, let them in."""
+"""What staff do with people: invite them, change their roles, keep them out, let them in."""
 
 from uuid import UUID
 
@@ -7,8 +7,9 @@ from werkzeug.wrappers import Response
 
 from backend.core import auth
 from backend.core.auth import Entry, PageBlueprint
-from backend.domains.identity import passwords
-from backend.domains.identity.services import people
+from backend.domains.identity.services import invitations, people
+
+INVITED = "An invitation is on its way by e-mail. Its link works once, for seven days."
 
 blueprint = PageBlueprint(
     "identity_console",
@@ -39,17 +40,22 @@ def show_new_person() -> str:
 
 
 @blueprint.post("/people")
-def create_person() -> tuple[str, int]:
-    """Create an account, and show its password this one time."""
-    password = passwords.made_up()
-    user = people.create(
+def create_person() -> Response:
+    """Create an account, and send its person an invitation."""
+    user = invitations.invite(
         email=request.form.get("email", ""),
         name=request.form.get("name", ""),
         roles=request.form.getlist("roles"),
-        password=password,
         actor_id=_actor(),
     )
-    return render_template("identity/created_person.html", person=user, password=password), 201
+    return _back(user.id, INVITED)
+
+
+@blueprint.post("/people/<uuid:user_id>/invitations")
+def invite_person(user_id: UUID) -> Response:
+    """Send another invitation to somebody who has not chosen a password yet."""
+    invitations.invite_again(user_id=user_id, actor_id=_actor())
+    return _back(user_id, INVITED)
 
 
 @blueprint.get("/people/<uuid:user_id>")
@@ -57,7 +63,11 @@ def show_person(user_id: UUID) -> str:
     """Show one person, and what can be changed."""
     user = people.get(user_id=user_id)
     return render_template(
-        "identity/person.html", person=user, roles=people.ROLES, is_self=user.id == _actor()
+        "identity/person.html",
+        person=user,
+        roles=people.ROLES,
+        is_self=user.id == _actor(),
+        invitation=invitations.latest(user_id=user_id),
     )
 
 

@@ -1,9 +1,9 @@
-"""People, the refresh tokens that were given to them, and what was revoked before its time."""
+"""People, what they were given to sign in with, and what was revoked before its time."""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKey, Index, String, func, text
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, String, func, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -52,3 +52,27 @@ class Revocation(Model):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
+
+
+class Link(UuidKey, Model):
+    """A link that was promised to somebody by e-mail, and works once.
+
+    What was asked for in the name of an address that nobody has is a link of nobody, never sent.
+    """
+
+    __tablename__ = "identity_link"
+    __table_args__ = (
+        CheckConstraint("purpose in ('invitation', 'password-reset')", name="purpose"),
+    )
+
+    purpose: Mapped[str]
+    user_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("identity_user.id", ondelete="CASCADE"), index=True
+    )
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
+    # The id of the job that sends it, which is the message's id as well.
+    message_id: Mapped[UUID] = mapped_column(unique=True, init=False)
+    token_hash: Mapped[bytes | None] = mapped_column(unique=True, default=None)
+    sent_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), default=None)
+    used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), default=None)

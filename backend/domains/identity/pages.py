@@ -1,12 +1,15 @@
-"""The pages on which a person signs in and out."""
+"""The pages on which a person signs in and out, and chooses a password by a link."""
 
-from flask import redirect, render_template, request
+from flask import flash, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from backend.core import auth
+from backend.core import auth, limits
 from backend.core.auth import PageBlueprint
 from backend.core.auth import sessions as cookie
-from backend.domains.identity.services import sessions
+from backend.domains.identity import passwords
+from backend.domains.identity.services import invitations, links, people, resets, sessions
+
+Page = tuple[str, int]
 
 blueprint = PageBlueprint(
     "identity_pages", __name__, public=True, url_prefix="", template_folder="templates"
@@ -23,7 +26,8 @@ def show_login() -> str | Response:
 
 
 @blueprint.post("/login")
-def create_session() -> tuple[str, int] | Response:
+@limits.limited("password")
+def create_session() -> Page | Response:
     """Sign in, and go where the person wanted to go."""
     target = auth.local_path(request.form.get("next"))
     email = request.form.get("email", "")
@@ -47,4 +51,81 @@ def end_session() -> Response:
     if proof and auth.current_identity():
         sessions.sign_out(session_id=proof.ids[0], user_id=proof.user_id)
     cookie.end()
+    return redirect("/login")
+
+
+@blueprint.get("/invitations/<token>")
+def show_invitation(token: str) -> Page:
+    """Show the form for a first password; that the link is opened does not use it up."""
+    return _show_choice(links.INVITATION, token)
+
+
+@blueprint.post("/invitations/<token>")
+@limits.limited("password")
+def accept_invitation(token: str) -> Page | Response:
+    """Set the person's first password."""
+    errors = _choice_errors()
+    if errors or not links.find(purpose=links.INVITATION, token=token):
+        return _show_choice(links.INVITATION, token, errors)
+    invitations.accept(token=token, password=request.form["password"])
+    return _to_login()
+
+
+@blueprint.get("/password-reset")
+def show_password_reset() -> str:
+    """Show the form for somebody who has forgotten their password."""
+    return render_template("identity/forgotten.html", is_asked=False)
+
+
+@blueprint.post("/password-reset")
+@limits.limited("mail")
+def request_password_reset() -> str:
+    """Send a link, if there is somebody to send it to; the answer does not tell."""
+    resets.request(email=request.form.get("email", ""))
+    return render_template("identity/forgotten.html", is_asked=True)
+
+
+@blueprint.get("/password-reset/<token>")
+def show_new_password(token: str) -> Page:
+    """Show the form for another password."""
+    return _show_choice(links.PASSWORD_RESET, token)
+
+
+@blueprint.post("/password-reset/<token>")
+@limits.limited("password")
+def reset_password(token: str) -> Page | Response:
+    """Set another password, and sign the person out everywhere."""
+    errors = _choice_errors()
+    if errors or not links.find(purpose=links.PASSWORD_RESET, token=token):
+        return _show_choice(links.PASSWORD_RESET, token, errors)
+    resets.reset(token=token, password=request.form["password"])
+    return _to_login()
+
+
+def _show_choice(purpose: str, token: str, errors: dict[str, list[str]] | None = None) -> Page:
+    found = links.find(purpose=purpose, token=token)
+    if found is None:
+        return render_template("identity/dead_link.html"), 404
+    page = render_template(
+        "identity/choose_password.html",
+        person=found[1],
+        is_first=purpose == links.INVITATION,
+        shortest=passwords.SHORTEST,
+        errors=errors or {},
+    )
+    return page, 422 if errors else 200
+
+
+def _choice_errors() -> dict[str, list[str]]:
+    """Return what is wrong with the two fields of the form, by field."""
+    password = request.form.get("password", "")
+    errors = [each["detail"] for each in people.password_errors(password)]
+    if errors:
+        return {"password": errors}
+    is_same = request.form.get("again") == password
+    return {} if is_same else {"again": ["It is not the same as above."]}
+
+
+def _to_login() -> Response:
+    flash("Your password is set. Sign in with it.", "good")
     return redirect("/login")

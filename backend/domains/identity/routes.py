@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import after_this_request
 
-from backend.core import auth
+from backend.core import auth, limits
 from backend.core.auth import ApiBlueprint, Identity, tokens
 from backend.core.errors import Unauthenticated
 from backend.domains.identity.schemas import (
@@ -28,8 +28,10 @@ class SignInRefused(Unauthenticated):
 @blueprint.arguments(SignInSchema)
 @blueprint.response(200, TokensAnswerSchema)
 @blueprint.alt_response(401, "UNAUTHORIZED")
+@blueprint.alt_response(429, "TOO_MANY_REQUESTS")
 @blueprint.doc(security=[])
 @auth.public
+@limits.limited("password")
 def create_tokens(credentials: dict[str, Any]) -> dict[str, Any]:
     """Sign in.
 

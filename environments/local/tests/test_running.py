@@ -154,6 +154,7 @@ def test_alone_a_command_starts_the_database_and_stops_it(checkout):
 
 
 def test_a_port_of_somebody_else_is_named(checkout):
+    checkout.stop()
     with processes.socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -165,6 +166,7 @@ def test_a_port_of_somebody_else_is_named(checkout):
 
 
 def test_a_port_that_is_none_is_refused(checkout):
+    checkout.stop()
     checkout.environment["PORT"] = "eighty"
     refused = checkout.run("environments.local")
     assert (refused.returncode, refused.stdout) == (1, "")
@@ -172,6 +174,7 @@ def test_a_port_that_is_none_is_refused(checkout):
 
 
 def test_a_reset_leaves_no_data(checkout):
+    checkout.stop()
     assert checkout.run("environments.local", "reset").returncode == 0
     assert not list(checkout.folder.glob("quintet-*/local/postgres"))
 

@@ -108,9 +108,7 @@ def declare():
                 groupable=True,
                 metrics=("sum", "avg", "min", "max"),
             ),
-            Col(
-                "amount", collections.Money(), sortable=True, metrics=("sum", "avg", "min", "max")
-            ),
+            Col("amount", collections.Money(), sortable=True, metrics=("sum", "avg", "min", "max")),
             Col("ratio", collections.Number(), sortable=True, metrics=("sum", "avg")),
             Col("day", collections.Date(), sortable=True, buckets=collections.DATE_BUCKETS),
             Col(
@@ -326,8 +324,6 @@ def table():
 def examples():
     """Settings of property tests: the same examples on every machine."""
     return settings.get_profile("collections")
-
-
 
 
 @pytest.fixture

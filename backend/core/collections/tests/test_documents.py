@@ -40,7 +40,11 @@ def test_every_documented_word_of_a_list_works(document, get):
     for path in ("/api/samples", "/api/samples/aggregates"):
         for each in document["paths"][path]["get"]["parameters"]:
             words = each["schema"].get("items", {}).get("enum") or each["schema"].get("enum")
-            if not words or each["name"] in {"order", "fill", "kind", "currency"} or "[" in each["name"]:
+            if (
+                not words
+                or each["name"] in {"order", "fill", "kind", "currency"}
+                or "[" in each["name"]
+            ):
                 continue
             for word in words:
                 pairs = {each["name"]: word}

@@ -102,8 +102,28 @@ ANY_PIECE = st.one_of(
             *("amount", "amount[gte]", "day[between]", "seen_at", "label[in]", "id", "tz", "by"),
             *("sort", "cursor", "page", "limit", "fields", "include", "count", "format", "having"),
             *("having[count][gte]", "metrics", "top", "fill", "totals", "order", "a[b][c][d]"),
-            *("[", "]", "[]", "%", "%00", "%ff", "%ed%a0%80", "\0", "\ud800", "9" * 400, "1e999999"),
-            *("month(day)", "hour(seen_at)", "sum(amount)", "count", "-amount", "2024-01-05", "csv"),
+            *(
+                "[",
+                "]",
+                "[]",
+                "%",
+                "%00",
+                "%ff",
+                "%ed%a0%80",
+                "\0",
+                "\ud800",
+                "9" * 400,
+                "1e999999",
+            ),
+            *(
+                "month(day)",
+                "hour(seen_at)",
+                "sum(amount)",
+                "count",
+                "-amount",
+                "2024-01-05",
+                "csv",
+            ),
             *("zero", "true", "UTC", "Europe/Berlin", "EST", "../../etc", "posix/UTC", "-" * 50),
         )
     ),
@@ -160,7 +180,9 @@ def test_parameters_without_effect_and_contradictions_are_refused(get, pairs, co
 def test_too_many_conditions_are_counted(get, declared):
     operators = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "between", "isnull")
     values = {"between": "1,2", "isnull": "false"}
-    pairs = {f"{n}[{op}]": values.get(op, "1") for n in ("number", "ratio", "amount") for op in operators}
+    pairs = {
+        f"{n}[{op}]": values.get(op, "1") for n in ("number", "ratio", "amount") for op in operators
+    }
     (entry,) = get("/api/samples", pairs).json["errors"]
     assert (entry["code"], entry["detail"]) == ("too_many_conditions", "At most 20 conditions.")
 

@@ -121,9 +121,7 @@ def test_a_caller_has_two_exports_at_once_and_the_next_one_after_they_end(librar
         Export(declared.samples, query, EVERYTHING, "ada").close()
 
 
-def test_a_stream_that_is_read_too_slowly_is_broken_off(
-    library, owner_connection, table, declared
-):
+def test_a_stream_that_is_read_too_slowly_is_broken_off(library, owner_connection, table, declared):
     slow = Collection(
         "slow",
         model=table.sample,

@@ -123,7 +123,8 @@ def test_an_operator_and_its_opposite_share_out_the_rows(data, declared, rows, l
 @quiet
 @given(
     op=st.sampled_from(("eq", "ne", "gt", "gte", "lt", "lte", "between", "in", "nin")),
-    day=st.dates(date(2024, 3, 29), date(2024, 4, 1)) | st.dates(date(2024, 10, 26), date(2024, 10, 29)),
+    day=st.dates(date(2024, 3, 29), date(2024, 4, 1))
+    | st.dates(date(2024, 10, 26), date(2024, 10, 29)),
     zone=st.sampled_from(("UTC", "Europe/Berlin", "Asia/Kathmandu", "America/New_York")),
 )
 def test_a_bare_date_is_the_whole_local_day_also_when_clocks_change(op, day, zone, rows, listed):
@@ -155,7 +156,9 @@ def test_the_normal_form_gives_itself_again_whatever_the_order_and_spelling(
     for column in chosen:
         op = data.draw(st.sampled_from(column.operators))
         pairs.append(parameter(column, op, data.draw(operands_of(column, op, rows))))
-    pairs.append(("sort", data.draw(st.sampled_from(("-amount,name", "day", "seen_at:nullsfirst")))))
+    pairs.append(
+        ("sort", data.draw(st.sampled_from(("-amount,name", "day", "seen_at:nullsfirst"))))
+    )
     first = get(PATH, pairs)
     again = get(PATH, data.draw(st.permutations(pairs)))
     raw = "&".join(
@@ -194,9 +197,18 @@ def test_a_list_with_an_empty_or_unclosed_item_is_refused(get, text):
     ("name", "text"),
     [
         *(("number", text) for text in ("1_0", " 1", "١", "5.0", "1e3", "0x1", "+1", "2147483648")),
-        *(("amount", text) for text in ("1e3", "1_0.00", "1,000", "5€", "1.239", "NaN", "12345678901")),
-        *(("day", text) for text in ("20240105", "2024-W01-1", "2024-02-30", "0001-01-01", "٢٠٢٤-٠١-٠١")),
-        *(("seen_at", text) for text in ("2024-01-05T10:00:00", "2024-01-05 10:00", "2024-01-05T25:00:00Z")),
+        *(
+            ("amount", text)
+            for text in ("1e3", "1_0.00", "1,000", "5€", "1.239", "NaN", "12345678901")
+        ),
+        *(
+            ("day", text)
+            for text in ("20240105", "2024-W01-1", "2024-02-30", "0001-01-01", "٢٠٢٤-٠١-٠١")
+        ),
+        *(
+            ("seen_at", text)
+            for text in ("2024-01-05T10:00:00", "2024-01-05 10:00", "2024-01-05T25:00:00Z")
+        ),
         *(("flag", text) for text in ("1", "True", "yes", "t")),
         *(("kind", text) for text in ("Alpha", "delta")),
         *(("id", text) for text in ("-1", "9" * 30, "1.0")),

@@ -96,7 +96,9 @@ KEYS = (
     low=st.sampled_from((None, Decimal("1.00"), Decimal(500))),
 )
 def test_groups_are_those_of_python_with_their_totals(keys, zone, low, get, rows):
-    kept = [row for row in rows if row["currency"] == "EUR" and (low is None or row["amount"] >= low)]
+    kept = [
+        row for row in rows if row["currency"] == "EUR" and (low is None or row["amount"] >= low)
+    ]
     parameters = {"metrics": METRICS, "totals": "true", "currency": "EUR"}
     parameters |= {"amount[gte]": low} if low is not None else {}
     if keys:
@@ -144,7 +146,15 @@ def test_the_link_of_each_group_leads_to_exactly_its_rows(keys, zone, narrow, ge
     groups = get(PATH, parameters)
     assert groups.status_code == 200, groups.text
     assert sum(row["count"] for row in groups.json["data"]) == len(
-        get("/api/samples", {k: v for k, v in parameters.items() if k in narrow or (k == "tz" and any("seen_at" in n for n in narrow))} | {"limit": 200}).json["data"]
+        get(
+            "/api/samples",
+            {
+                k: v
+                for k, v in parameters.items()
+                if k in narrow or (k == "tz" and any("seen_at" in n for n in narrow))
+            }
+            | {"limit": 200},
+        ).json["data"]
     )
     for row in groups.json["data"][::7]:
         meta = client.get(row["rows"]).json["meta"]
@@ -239,7 +249,9 @@ def test_groups_are_sorted_by_keys_and_figures_with_nulls_last(get):
 
 
 def test_without_keys_there_is_one_grand_total_also_over_nothing(get):
-    (row,) = get(PATH, {"id": 0, "metrics": "count,sum(number),avg(number),max(number)"}).json["data"]
+    (row,) = get(PATH, {"id": 0, "metrics": "count,sum(number),avg(number),max(number)"}).json[
+        "data"
+    ]
     assert row | {"rows": None} == {
         "count": 0,
         "sum_number": 0,

@@ -132,11 +132,15 @@ def test_the_address_has_nothing_to_say_beside_a_body(client):
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=6) | st.floats(allow_nan=False),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(("filter", "and", "or", "not", "field", "op", "value", "sort", "limit")),
-        inner,
-        max_size=4,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ("filter", "and", "or", "not", "field", "op", "value", "sort", "limit")
+            ),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=8,
 )

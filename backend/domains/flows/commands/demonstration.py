@@ -12,5 +12,8 @@ def demo_command() -> None:
     """Import the demonstration's files that are missing (local only)."""
     if not current_settings().is_local:
         raise NotLocal("demonstration data is for QUINTET_ENVIRONMENT=local")
-    for outcome in demonstration.import_missing():
+    outcomes = list(demonstration.import_missing())
+    for outcome in outcomes:
         click.echo(f"{outcome.name}: {outcome.status.replace('_', ' ')}: {outcome.message}")
+    if any(outcome.status == "failed" for outcome in outcomes):
+        raise click.exceptions.Exit(1)

@@ -221,18 +221,20 @@ def history(of: Occurrence) -> list[Occurrence]:
         .where(
             FlowReading.mpan == of.mpan,
             FlowReading.reading_at_local == of.reading_at_local,
-            FlowReading.serial_key == of.serial_key,
-            FlowReading.register == of.register,
             FlowFile.is_test.is_(False),
         )
         .order_by(*NEWEST_FIRST)
         .limit(LONGEST_HISTORY)
         .cte("wanted")
     )
-    rows = db.session.execute(with_standing(wanted))
-    return sorted(
-        (Occurrence._make(row) for row in rows), key=lambda each: each.position, reverse=True
-    )
+    rows = (Occurrence._make(row) for row in db.session.execute(with_standing(wanted)))
+    # By serial the planner might walk the other index, along all meters that share the serial.
+    same = (each for each in rows if _register(each) == _register(of))
+    return sorted(same, key=lambda each: each.position, reverse=True)
+
+
+def _register(of: Occurrence) -> tuple[str, str]:
+    return of.serial_key, of.register
 
 
 def visits(of: Occurrence) -> list[FlowSiteVisit]:

@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -55,6 +56,17 @@ def statuses():
 
 def readings():
     return ask(select(func.count()).select_from(FlowReading))[0]
+
+
+def start_command(*words):
+    settings = current_settings()
+    return subprocess.Popen(
+        [sys.executable, "-m", "backend.cli", *words],
+        env=os.environ
+        | {"DATABASE_URL": settings.database_url, "QUINTET_FILES_URL": settings.files_url},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def bring(content, name="one.uff"):
@@ -189,16 +201,7 @@ def test_an_import_that_is_killed_is_failed_and_the_next_one_imports_each_readin
     with path.open("wb") as out:
         sample.write_sample(out, readings=500)
     with blocked_tables(owner):
-        killed = subprocess.Popen(
-            [sys.executable, "-m", "backend.cli", "flows", "import", path],
-            env=os.environ
-            | {
-                "DATABASE_URL": current_settings().database_url,
-                "QUINTET_FILES_URL": current_settings().files_url,
-            },
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        killed = start_command("flows", "import", path)
         wait_for(lambda: statuses() == ["running"])
         killed.kill()
         killed.wait()
@@ -209,3 +212,34 @@ def test_an_import_that_is_killed_is_failed_and_the_next_one_imports_each_readin
     assert "file 1 (killed.uff)" in result.stderr
     assert "interrupted" in result.stderr
     assert (statuses(), readings()) == (["failed", "imported"], 500)
+
+
+def test_a_lost_connection_is_a_failure_that_is_recorded(real_database, owner, example):
+    outcomes = []
+
+    def work():
+        with real_database.app_context():
+            outcomes.append(bring(example))
+
+    thread = Thread(target=work)
+    with blocked_tables(owner):
+        thread.start()
+        wait_for(lambda: statuses() == ["running"] and is_waiting())
+        ask(text("select pg_terminate_backend(pid) from pg_locks where not granted"))
+        thread.join()
+
+    assert [each.status for each in outcomes] == ["failed"]
+    assert (statuses(), readings()) == (["failed"], 0)
+    assert bring(example).status == "imported"
+
+
+def test_an_import_that_is_stopped_by_hand_says_so_at_once(real_database, owner, tmp_path, example):
+    path = tmp_path / "stopped.uff"
+    path.write_text(example)
+    with blocked_tables(owner):
+        stopped = start_command("flows", "import", path)
+        wait_for(lambda: statuses() == ["running"] and is_waiting())
+        stopped.send_signal(signal.SIGINT)
+        assert stopped.wait(20) == 1
+
+    assert (statuses(), readings()) == (["failed"], 0)

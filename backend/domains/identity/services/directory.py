@@ -9,7 +9,7 @@ from backend.core.auth import people as questions
 from backend.core.auth.people import Person
 from backend.core.database import db
 from backend.domains.identity.models import User
-from backend.domains.identity.services import people
+from backend.domains.identity.services import invitations, people
 
 
 class Directory:
@@ -26,9 +26,9 @@ class Directory:
         return {user.id: _person(user) for user in found}
 
     def invite(self, *, email: str, name: str, invited_by: UUID | None) -> Person:
-        """Return the person with this e-mail address; create an account if there is none."""
-        user = people.find(email=email) or people.create(
-            email=email, name=name, roles=(), password=None, actor_id=invited_by
+        """Return the person with this e-mail address; invite them if there is none."""
+        user = people.find(email=email) or invitations.invite(
+            email=email, name=name, roles=(), actor_id=invited_by
         )
         return _person(user)
 

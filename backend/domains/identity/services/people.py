@@ -9,8 +9,9 @@ from sqlalchemy import and_, func, or_, select
 from backend.core import audit
 from backend.core.database import db
 from backend.core.errors import Conflict, Invalid, NotFound
-from backend.domains.identity import emails, passwords
+from backend.domains.identity import addresses, passwords
 from backend.domains.identity.models import User
+from backend.domains.identity.services import links
 
 ROLES = {"staff": "Staff", "underwriter": "Underwriter"}
 LONGEST_NAME = 200
@@ -44,8 +45,8 @@ def create(
     :raises PersonInvalid: naming each field that is not as it should be
     :raises EmailTaken: when the address is somebody's already
     """
-    address, own_name = emails.normalised(email), _name(name)
-    errors = _role_errors(roles) + (_password_errors(password) if password is not None else [])
+    address, own_name = addresses.normalised(email), _name(name)
+    errors = _role_errors(roles) + (password_errors(password) if password is not None else [])
     if address is None:
         errors.append(_error("/email", "email-invalid", "It should look like ada@example.com."))
     if own_name is None:
@@ -64,7 +65,7 @@ def create(
 
 def find(*, email: str) -> User | None:
     """Return the person with that e-mail address, in whatever case it is written."""
-    address = emails.normalised(email)
+    address = addresses.normalised(email)
     if address is None:
         return None
     return db.session.scalar(select(User).where(func.lower(User.email) == address))
@@ -133,6 +134,7 @@ def disable(*, user_id: UUID, actor_id: UUID | None) -> User:
     _check_access_can_end(user, others, actor_id)
     if not user.is_disabled:
         user.is_disabled = True
+        links.end_all(user_id=user.id)
         _end_sessions(user)
         _record("disable", user, actor_id, {"is_disabled": False}, {"is_disabled": True})
     return user
@@ -160,14 +162,51 @@ def reset_password(*, user_id: UUID, password: str, actor_id: UUID | None) -> Us
 
     :raises PersonInvalid: when it is too short or too long
     """
-    if errors := _password_errors(password):
-        raise PersonInvalid("The password cannot be used.", errors=errors)
-    kept = passwords.hashed(password)
+    kept = _hashed(password)
     user, _ = _lock(user_id)
-    user.password_hash = kept
-    _end_sessions(user)
+    links.end_all(user_id=user.id)
+    _replace_password(user, kept)
     _record("reset-password", user, actor_id)
     return user
+
+
+def choose_password(*, purpose: str, token: str, password: str, verb: str) -> User:
+    """Set the password that a person chose by a link, which is used up, as all of theirs are.
+
+    :raises LinkSpent: when the link holds no longer
+    :raises PersonInvalid: when the password is too short or too long
+    """
+    found = links.find(purpose=purpose, token=token)
+    if found is None:
+        raise links.LinkSpent
+    link_id, reader = found
+    kept = _hashed(password)
+    user, _ = _lock(reader.id)
+    # Of two requests with one link, the second has waited here for the first.
+    if link_id not in links.end_all(user_id=user.id) or user.is_disabled:
+        raise links.LinkSpent
+    _replace_password(user, kept)
+    _record(verb, user, user.id)
+    return user
+
+
+def password_errors(password: str) -> list[dict[str, str]]:
+    """Return what keeps it from being a password, nothing if it can be one."""
+    if passwords.SHORTEST <= len(password) <= passwords.LONGEST:
+        return []
+    limits = f"It needs {passwords.SHORTEST} to {passwords.LONGEST} characters."
+    return [_error("/password", "password-length", limits)]
+
+
+def _hashed(password: str) -> str:
+    if errors := password_errors(password):
+        raise PersonInvalid("The password cannot be used.", errors=errors)
+    return passwords.hashed(password)
+
+
+def _replace_password(user: User, kept: str) -> None:
+    user.password_hash = kept
+    _end_sessions(user)
 
 
 def _lock(user_id: UUID) -> tuple[User, list[User]]:
@@ -224,13 +263,6 @@ def _role_errors(roles: Collection[str]) -> list[dict[str, str]]:
         _error("/roles", "role-unknown", f"There is no role {role!r}; there are {known}.")
         for role in sorted(set(roles) - ROLES.keys())
     ]
-
-
-def _password_errors(password: str) -> list[dict[str, str]]:
-    if passwords.SHORTEST <= len(password) <= passwords.LONGEST:
-        return []
-    limits = f"It needs {passwords.SHORTEST} to {passwords.LONGEST} characters."
-    return [_error("/password", "password-length", limits)]
 
 
 def _error(pointer: str, code: str, detail: str) -> dict[str, str]:

@@ -94,6 +94,13 @@ def sign_out(*, session_id: UUID, user_id: UUID) -> None:
     )
 
 
+def sweep() -> None:
+    """Forget the tokens and the revocations that have expired."""
+    now = func.clock_timestamp()
+    db.session.execute(delete(RefreshToken).where(RefreshToken.expires_at < now))
+    db.session.execute(delete(Revocation).where(Revocation.expires_at < now))
+
+
 @auth.register_accounts
 def find_account(*, user_id: UUID, ids: Collection[UUID]) -> Account | None:
     """Return the account, and whether one of these ids was revoked, in one query."""

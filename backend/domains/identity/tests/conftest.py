@@ -52,3 +52,31 @@ def submit():
 @pytest.fixture
 def bearer():
     return lambda token: {"Authorization": f"Bearer {token}"}
+
+
+class Visitor:
+    """Somebody with a browser who is not signed in."""
+
+    def __init__(self, client, submit):
+        self.client, self._submit = client, submit
+
+    def get(self, page):
+        return self.client.get(page)
+
+    def ask(self, email):
+        """Ask for a link to choose another password."""
+        return self._submit(self.client, "/password-reset", email=email)
+
+    def choose(self, page, password="a new password", again=None, action=None):
+        """Choose a password on the page that a link leads to."""
+        fields = {"password": password, "again": again or password}
+        return self._submit(self.client, page, action, **fields)
+
+    def can_sign_in(self, email, password="a new password"):
+        body = {"email": email, "password": password}
+        return self.client.post("/api/auth/login", json=body).status_code == 200
+
+
+@pytest.fixture
+def visitor(client, submit):
+    return Visitor(client, submit)

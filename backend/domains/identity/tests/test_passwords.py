@@ -1,7 +1,7 @@
 from argon2 import PasswordHasher
 
 from backend.core.database import db
-from backend.domains.identity import emails, passwords
+from backend.domains.identity import addresses, passwords
 from backend.domains.identity.models import User
 
 PASSWORD = "correct horse battery"
@@ -48,8 +48,8 @@ def test_a_hash_with_older_parameters_is_replaced_at_the_next_sign_in(member, si
 
 
 def test_addresses_have_one_form():
-    assert emails.normalised(" Ada.Lovelace+x@Quintet.TEST\n") == "ada.lovelace+x@quintet.test"
-    assert emails.normalised(f"{'a' * 64}@example.com")
+    assert addresses.normalised(" Ada.Lovelace+x@Quintet.TEST\n") == "ada.lovelace+x@quintet.test"
+    assert addresses.normalised(f"{'a' * 64}@example.com")
 
 
 def test_what_is_no_address_is_refused():
@@ -71,4 +71,4 @@ def test_what_is_no_address_is_refused():
         "ad\u00e5@quintet.test",
         "\u212a@quintet.test",
     ):
-        assert emails.normalised(address) is None, address
+        assert addresses.normalised(address) is None, address

@@ -23,6 +23,7 @@ def browser(real_database):
         secret_key="a secret of its own",
         public_url=BASE,
         jwt_keys=KEY,
+        mail_url="smtp://127.0.0.1:1",
     )
     yield app.test_client()
     with app.app_context():

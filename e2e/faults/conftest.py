@@ -1,0 +1,58 @@
+"""A stand for each test module, and the seed by which everything random can be had again."""
+
+import os
+import random
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from e2e.faults.stand import Stand
+
+# Through the environment, so that every process of a run has the same one.
+SEED = int(os.environ.setdefault("QUINTET_SEED", str(random.SystemRandom().randrange(10**6))))
+
+
+def pytest_report_header():
+    return f"seed: {SEED} (QUINTET_SEED={SEED} repeats it)"
+
+
+def pytest_terminal_summary(terminalreporter):
+    told = [
+        text
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, ())
+        for name, text in report.user_properties
+        if name == "told" and report.when == "call"
+    ]
+    if told:
+        terminalreporter.section(f"faults, seed {SEED}")
+        terminalreporter.write_line("\n".join(told))
+
+
+@pytest.fixture
+def tell(record_property):
+    """Say something in the run's summary."""
+    return lambda text: record_property("told", text)
+
+
+@pytest.fixture
+def dice():
+    return random.Random(SEED)
+
+
+@pytest.fixture(scope="session")
+def _stand():
+    with tempfile.TemporaryDirectory(prefix="quintet-faults-") as folder:
+        stand = Stand(Path(folder)).start()
+        try:
+            yield stand
+        finally:
+            stand.stop()
+
+
+@pytest.fixture
+def stand(_stand):
+    """Servers without any process of ours yet, and with nothing to do."""
+    yield _stand
+    _stand.clear()

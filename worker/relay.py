@@ -1,0 +1,175 @@
+"""The relay: publishes jobs until they are done, and keeps the schedule: `quintet-relay`.
+
+Any number may run at once; each takes rows that no other has locked.
+"""
+
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Event
+
+import structlog
+from flask import Flask
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from backend.app import create_app
+from backend.core import metrics
+from backend.core.config import Settings
+from backend.core.database import transaction
+from backend.core.outbox import letters
+from backend.core.outbox.crashes import crash_point
+from worker import rounds
+from worker.app import create_celery
+from worker.broker import FAILURES, Broker
+from worker.health import Files
+from worker.listening import Listener
+from worker.settings import RELAY_TRANSPORT
+from worker.ticks import Ticks
+
+log = structlog.get_logger(__name__)
+
+POLL = 0.5  # Between looks when no notification comes.
+HELD_UP = 0.05  # The same while a queue is full.
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+
+
+@dataclass
+class Rhythm:
+    """Says once in each period that it is time."""
+
+    period: float
+    _next: float = field(default=0.0, init=False)
+
+    def is_due(self) -> bool:
+        """Whether the period is over; if so, a new one begins."""
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + self.period
+        return True
+
+
+class Relay:
+    """One relay's state between turns: what it knows of the broker, and when it does what."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._full: set[str] = set()
+        self._is_broker_well = False
+        self._ticks = Ticks()
+        self._looks, self._schedule = Rhythm(1), Rhythm(1)
+        self._accounts, self._sweeps = Rhythm(10), Rhythm(3600)
+
+    @property
+    def patience(self) -> float:
+        """How long to wait for a notification before the next turn."""
+        return HELD_UP if self._full else POLL
+
+    def turn(self) -> int:
+        """Do what is due, publish one batch, and return its size."""
+        self._do_chores()
+        if self._looks.is_due() or self._full or not self._is_broker_well:
+            self._look()
+        if not self._is_broker_well:
+            return 0
+        if published := self._publish():
+            self._look()
+        return published
+
+    def _do_chores(self) -> None:
+        if self._schedule.is_due():
+            with transaction():
+                self._ticks.insert_due()
+        if self._accounts.is_due():
+            with transaction():
+                if died := letters.mark_dead():
+                    log.warning("jobs dead", count=died)
+            with transaction():
+                metrics.refresh()
+        if self._sweeps.is_due():
+            _repeat(rounds.sweep)
+
+    def _look(self) -> None:
+        """Ask how the broker is, and publish anew what it may have lost while it was away."""
+        was_well, self._is_broker_well = self._is_broker_well, False
+        try:
+            self._full, has_lost_memory = self._broker.look()
+        except FAILURES as error:
+            if was_well:
+                log.warning("broker away", error=type(error).__name__)
+            return
+        self._is_broker_well = True
+        if has_lost_memory or not was_well:
+            log.info("broker back")
+            with transaction():
+                rounds.kick()
+
+    def _publish(self) -> int:
+        with transaction():
+            batch = rounds.due(self._full)
+            if not batch:
+                return 0
+            try:
+                self._broker.publish([message for message, _ in batch])
+            except FAILURES as error:
+                self._is_broker_well = False
+                log.warning("broker away", error=type(error).__name__)
+                return 0
+            crash_point("published")
+            rounds.remember([message.job_id for message, _ in batch])
+        for message, request_id in batch:
+            log.info(
+                "job published",
+                outbox_id=str(message.job_id),
+                topic=message.topic,
+                **({"request_id": request_id} if request_id else {}),
+            )
+        return len(batch)
+
+
+def _repeat(part: Callable[[], int]) -> None:
+    """Do the work in parts, each in a transaction of its own, until a part finds nothing."""
+    count = 1
+    while count:
+        with transaction():
+            count = part()
+
+
+def run(app: Flask, is_over: Event) -> None:
+    """Relay until told to stop; a database that is away is waited for."""
+    settings: Settings = app.extensions["settings"]
+    files = Files(settings.health_folder)
+    files.clear()
+    broker = Broker(create_celery(app, RELAY_TRANSPORT))
+    relay, listener = Relay(broker), Listener(settings.database_url)
+    while not is_over.is_set():
+        try:
+            with app.app_context():
+                published = relay.turn()
+        except DATABASE_AWAY as error:
+            log.warning("database away", error=type(error).__name__)
+            files.write(is_live=True, is_ready=False)
+            is_over.wait(POLL)
+            continue
+        files.write(is_live=True, is_ready=True)
+        if published < rounds.BATCH:
+            listener.wait(relay.patience)
+    files.write(is_ready=False)
+    listener.close()
+    broker.close()
+
+
+def main() -> None:
+    """Run a relay until it is told to stop."""
+    app = create_app()
+    metrics.serve(app)
+    is_over = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: is_over.set())
+    run(app, is_over)
+
+
+if __name__ == "__main__":
+    main()

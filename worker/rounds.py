@@ -1,0 +1,64 @@
+"""What the relay says to the database: which jobs are due, published, dead, or long done."""
+
+from collections.abc import Collection
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import text
+
+from backend.core.database import db
+from backend.core.outbox.topics import TOPICS
+from worker.broker import Message
+
+BATCH = 100
+SWEEP_BATCH = 1_000
+KEPT = timedelta(days=30)
+
+# Topics that this version does not know are left to a relay that does.
+DUE = text("""
+    select id, topic, queue, trace ->> 'request_id' as request_id from outbox
+     where done_at is null and dead_at is null and next_at <= clock_timestamp()
+       and (lease_until is null or lease_until < clock_timestamp())
+       and topic = any(:known) and queue <> all(:full)
+     order by next_at limit :limit for update skip locked
+""")
+# Nothing is believed to have arrived: a job is published again and again until it is done.
+PUBLISHED = text("""
+    update outbox set publishes = publishes + 1,
+           next_at = clock_timestamp()
+                   + least(interval '60 s', interval '5 s' * power(2, least(publishes, 4)))
+     where id = any(:ids)
+""")
+# Delayed jobs keep their time: they have not been published yet.
+KICK = text("""
+    update outbox set next_at = clock_timestamp()
+     where done_at is null and dead_at is null and attempts = 0 and publishes > 0
+""")
+SWEEP = text("""
+    delete from outbox where id in (
+        select id from outbox where done_at < clock_timestamp() - :kept
+         order by done_at limit :limit for update skip locked)
+    returning id
+""")
+
+
+def due(full: Collection[str]) -> list[tuple[Message, str | None]]:
+    """Lock and return the next jobs to publish, each with its request's id."""
+    values = {"known": list(TOPICS), "full": list(full), "limit": BATCH}
+    rows = db.session.execute(DUE, values)
+    return [(Message(row.id, row.topic, row.queue), row.request_id) for row in rows]
+
+
+def remember(job_ids: Collection[UUID]) -> None:
+    """Note that the jobs were published."""
+    db.session.execute(PUBLISHED, {"ids": list(job_ids)})
+
+
+def kick() -> None:
+    """Have everything published again that the broker may have lost."""
+    db.session.execute(KICK)
+
+
+def sweep() -> int:
+    """Delete some of the jobs that were done long ago, and return how many."""
+    return len(db.session.execute(SWEEP, {"kept": KEPT, "limit": SWEEP_BATCH}).all())

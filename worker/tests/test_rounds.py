@@ -1,0 +1,197 @@
+import threading
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from backend.core.database import db, transaction
+from backend.core.outbox import Job, topics
+from worker import rounds, ticks
+from worker.relay import Relay
+
+
+@pytest.fixture
+def known(monkeypatch):
+    """The test's own topics; everybody who knows topics knows these."""
+    own = {}
+    monkeypatch.setattr(topics, "_TOPICS", own)
+    for module in ("worker.rounds", "worker.ticks", "worker.broker", "backend.core.outbox.letters"):
+        monkeypatch.setattr(f"{module}.TOPICS", own)
+    topics.task("test.note")(lambda **_: None)
+    topics.task("test.mail", queue="email")(lambda **_: None)
+    return own
+
+
+class Post:
+    """A broker that keeps what it is given, or is away."""
+
+    def __init__(self):
+        self.sent = []
+        self.is_away = self.has_lost_memory = False
+        self.full = set()
+
+    def look(self):
+        if self.is_away:
+            raise ConnectionError
+        lost, self.has_lost_memory = self.has_lost_memory, False
+        return self.full, lost
+
+    def publish(self, messages):
+        if self.is_away:
+            raise ConnectionError
+        self.sent += [message.job_id for message in messages]
+
+
+def add(count=1, *, topic="test.note", queue="default", **columns):
+    rows = [Job(topic=topic, queue=queue, ref_id=uuid4(), **columns) for _ in range(count)]
+    with transaction():
+        db.session.add_all(rows)
+    return [row.id for row in rows]
+
+
+def change(sets, *job_ids):
+    with transaction():
+        db.session.execute(
+            text(f"update outbox set {sets} where id = any(:ids)"), {"ids": list(job_ids)}
+        )
+
+
+def wait_of(job_id):
+    query = text("select next_at - clock_timestamp() from outbox where id = :id")
+    with transaction():
+        return db.session.scalar(query, {"id": job_id}).total_seconds()
+
+
+def hurry(relay):
+    for rhythm in (relay._looks, relay._schedule, relay._accounts, relay._sweeps):
+        rhythm._next = 0
+
+
+def test_a_job_is_published_again_and_again_ever_less_often(real_database, known):
+    (job,) = add()
+    post = Post()
+    relay = Relay(post)
+    for wait in (5, 10, 20, 40, 60, 60):
+        assert relay.turn() == 1
+        assert relay.turn() == 0
+        assert wait - 1 < wait_of(job) <= wait
+        change("next_at = clock_timestamp()", job)
+    assert post.sent == [job] * 6
+
+
+def test_only_what_is_due_free_and_known_is_published(real_database, known):
+    done, dead, leased, later, unknown, due = add(6)
+    change("done_at = clock_timestamp()", done)
+    change("dead_at = clock_timestamp()", dead)
+    change("lease_until = clock_timestamp() + interval '9 s'", leased)
+    change("next_at = clock_timestamp() + interval '9 s'", later)
+    change("topic = 'test.newer'", unknown)
+    post = Post()
+    Relay(post).turn()
+    assert post.sent == [due]
+
+
+def test_a_full_queue_holds_up_itself_alone(real_database, known):
+    add(topic="test.mail", queue="email")
+    (note,) = add()
+    post = Post()
+    post.full = {"email"}
+    Relay(post).turn()
+    assert post.sent == [note]
+
+
+def test_two_relays_share_what_is_due(real_database, known):
+    """While one has its batch in hand, the other takes the rest."""
+    add(rounds.BATCH + 50)
+    slow, quick = Post(), Post()
+
+    def publish(messages):
+        other = threading.Thread(target=turn_other)
+        other.start()
+        other.join()
+        slow.sent += [message.job_id for message in messages]
+
+    def turn_other():
+        with real_database.app_context():
+            Relay(quick).turn()
+
+    slow.publish = publish
+    assert Relay(slow).turn() == rounds.BATCH
+    assert len(quick.sent) == 50
+    assert not set(slow.sent) & set(quick.sent)
+
+
+def test_what_was_published_is_published_at_once_when_the_broker_is_back(real_database, known):
+    published, failed, delayed = add(3)
+    change("publishes = 1, next_at = clock_timestamp() + interval '60 s'", published)
+    change("publishes = 1, attempts = 1, next_at = clock_timestamp() + interval '60 s'", failed)
+    change("next_at = clock_timestamp() + interval '60 s'", delayed)
+    post = Post()
+    post.is_away = True
+    relay = Relay(post)
+    assert relay.turn() == 0
+    post.is_away = False
+    relay.turn()
+    assert post.sent == [published]
+
+
+def test_a_broker_that_lost_its_memory_is_given_everything_again(real_database, known):
+    (job,) = add()
+    post = Post()
+    relay = Relay(post)
+    relay.turn()
+    post.has_lost_memory = True
+    hurry(relay)
+    relay.turn()
+    assert post.sent == [job, job]
+
+
+def test_a_broker_that_goes_away_while_publishing_leaves_the_batch_as_it_was(real_database, known):
+    (job,) = add()
+    post = Post()
+    relay = Relay(post)
+    post.publish = lambda _: post.missing()
+    post.missing = lambda: (_ for _ in ()).throw(ConnectionError())
+    assert relay.turn() == 0
+    assert wait_of(job) <= 0
+
+
+def test_a_tick_is_inserted_once_by_however_many_relays(real_database, known):
+    topics.task("test.collect", every=timedelta(days=1))(lambda **_: None)
+    first, second = ticks.Ticks(), ticks.Ticks()
+    with transaction():
+        assert [first.insert_due(), second.insert_due(), first.insert_due()] == [1, 0, 0]
+    (job,) = db.session.query(Job).all()
+    assert job.topic == "test.collect"
+    assert set(job.payload) == {"tick"}
+
+
+def test_a_tick_is_skipped_while_the_previous_one_is_undone(real_database, known):
+    topics.task("test.collect", every=timedelta(seconds=0.001))(lambda **_: None)
+    plan = ticks.Ticks()
+    with transaction():
+        assert [plan.insert_due(), plan.insert_due()] == [1, 0]
+    change("done_at = clock_timestamp()", *[job.id for job in db.session.query(Job)])
+    with transaction():
+        assert [plan.insert_due(), plan.insert_due()] == [1, 0]
+    change("dead_at = clock_timestamp()", *[job.id for job in db.session.query(Job)])
+    with transaction():
+        assert plan.insert_due() == 1
+
+
+def test_a_job_of_another_kind_does_not_hold_up_the_schedule(real_database, known):
+    topics.task("test.collect", every=timedelta(days=1))(lambda **_: None)
+    add(topic="test.collect")
+    with transaction():
+        assert ticks.Ticks().insert_due() == 1
+
+
+def test_done_jobs_are_deleted_after_thirty_days_and_others_never(real_database, known):
+    old, recent, undone, dead = add(4)
+    change("done_at = clock_timestamp() - interval '31 days'", old)
+    change("done_at = clock_timestamp() - interval '29 days'", recent)
+    change("created_at = clock_timestamp() - interval '99 days'", undone, dead)
+    change("dead_at = clock_timestamp() - interval '99 days'", dead)
+    Relay(Post()).turn()
+    assert {job.id for job in db.session.query(Job)} == {recent, undone, dead}
