@@ -76,15 +76,15 @@ def opened(stream: BinaryIO) -> TextIO:
 
 def write(rows: Iterable[Mapping[str, Any] | Row], stream: TextIO, line_end: str = "\n") -> None:
     """Write the rows in the form of the file, the header first."""
-    writer = csv.writer(stream, lineterminator=line_end)
-    writer.writerow(COLUMNS)
+    stream.write(",".join(COLUMNS) + line_end)
     for row in rows:
         values = vars(row) if isinstance(row, Row) else row
         written = {
             "amount": cells.written_amount(values["amount"]),
             "date": cells.written_day(values["date"]),
         }
-        writer.writerow([written.get(name, values[name]) for name in COLUMNS])
+        texts = (written.get(name, values[name]) for name in COLUMNS)
+        stream.write(",".join(map(_quoted, texts)) + line_end)
 
 
 @dataclass
@@ -237,6 +237,11 @@ class Reading:
         shown = None if text is None else _shortened(text)
         noted = Finding(line, column, number, code, detail, shown, suggestion)
         (self.errors if found is None else found).append(noted)
+
+
+def _quoted(text: str) -> str:
+    # The library's writer would leave a carriage return bare that is not part of its line end.
+    return '"' + text.replace('"', '""') + '"' if re.search(r'[,"\r\n]', text) else text
 
 
 def _line_ends(*texts: str) -> int:

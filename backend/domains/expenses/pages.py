@@ -1,10 +1,9 @@
 """Expenses for people: one page that filters, sorts, groups and draws, and its file."""
 
-import shlex
 from decimal import Decimal
 from typing import Any
 
-from flask import Response, redirect, render_template, request
+from flask import redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from backend.core import auth, collections
@@ -50,11 +49,13 @@ def show_expenses() -> tuple[str, int]:
 
 
 @blueprint.get("/expenses.csv")
-def export_expenses() -> Response:
+def export_expenses() -> AnyResponse:
     """Send all that the page shows as a file."""
+    pairs = asking.pairs_of(request.query_string)
+    if "format" not in dict(pairs):
+        return redirect(asking.download(pairs))
     doors = Doors(expenses)
-    is_grouped = asking.is_grouped(asking.pairs_of(request.query_string))
-    return doors.aggregates() if is_grouped else doors.list()
+    return doors.aggregates() if asking.is_grouped(pairs) else doors.list()
 
 
 @blueprint.get("/expenses/<key>")
@@ -170,14 +171,14 @@ def _page(
 ) -> str:
     settings = current_settings()
     asked = shown.pop("asked", pairs)
-    call = shlex.quote(settings.public_url + asking.api(asked))
+    call = (settings.public_url + asking.api(asked)).replace("'", "%27")
     token = "" if settings.expenses_are_public else ' \\\n  -H "Authorization: Bearer $TOKEN"'
     return render_template(
         template,
         fields=asking.fields(pairs, errors or {}),
         hidden=asking.hidden(pairs),
         groupings=asking.groupings(pairs),
-        call=f"curl --globoff {call}{token}",
+        call=f"curl --globoff '{call}'{token}",
         json=asking.api(asked) if settings.expenses_are_public else None,
         download=asking.download(asked),
         plain=asking.page([each for each in pairs if each[0] == "by"]),

@@ -31,13 +31,14 @@ select incoming.*, sha256(content_key || int8send(
     row_number() over (partition by content_key order by line))) as source_key
 from expense_incoming as incoming"""
 # Numbers are given as rows are inserted, so the order of the select is that of the numbers.
-_INSERT = """
+_NEW = """
+from expense_keyed as keyed where not exists (
+    select from expense where expense.source_key = keyed.source_key)"""
+_INSERT = f"""
 insert into expense
     (departments, project_name, amount, currency, date, member_name, source_key)
 select departments, project_name, amount, :currency, date, member_name, source_key
-from expense_keyed as keyed
-where not exists (select from expense where expense.source_key = keyed.source_key)
-order by line"""
+{_NEW} order by line"""  # noqa: S608  constants
 _GONE = """
 from expense where not exists (
     select from expense_keyed as keyed where keyed.source_key = expense.source_key)"""
@@ -106,9 +107,11 @@ def import_file(
     """
     if is_partial and removes_gone:
         raise ContradictoryImport
-    reading = csvfile.Reading(csvfile.opened(stream))
     _lock()
+    text_stream = csvfile.opened(stream)
+    reading = csvfile.Reading(text_stream)
     _copy(reading)
+    text_stream.detach()  # Whoever opened the file closes it.
     if reading.is_cut or (reading.errors and not is_partial):
         _run("drop table expense_incoming")
         raise FileRefused(reading)
@@ -151,7 +154,9 @@ def _store(reading: csvfile.Reading, *, removes_gone: bool) -> Report:
     _run("analyze expense_keyed")
     gone = db.session.scalar(text(f"select count(*) {_GONE}")) or 0  # noqa: S608  constants
     removed = _run(f"delete {_GONE}") if removes_gone and gone else 0
-    inserted = _run(_INSERT, currency=cells.CURRENCY)
+    new = db.session.scalar(text(f"select count(*) {_NEW}"))  # noqa: S608  constants
+    # A statement that inserts nothing would still make every known answer old.
+    inserted = _run(_INSERT, currency=cells.CURRENCY) if new else 0
     _run("drop table expense_incoming, expense_keyed")
     return Report(
         read=reading.read,
