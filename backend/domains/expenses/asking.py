@@ -24,7 +24,12 @@ FORM = (
     "date[gte]",
     "date[lte]",
 )
-LABELS = {"date[gte]": "From", "date[lte]": "To", "amount[gte]": "Least amount", "amount[lte]": "Greatest amount"}
+LABELS = {
+    "date[gte]": "From",
+    "date[lte]": "To",
+    "amount[gte]": "Least amount",
+    "amount[lte]": "Greatest amount",
+}
 GROUPED = {"metrics": "count,sum(amount),share(amount)", "totals": "true"}
 FILLED = ("year", "quarter", "month")
 
@@ -85,7 +90,9 @@ def fields(pairs: Pairs, errors: Mapping[str, list[str]]) -> list[Field]:
     for name in FORM:
         declared, value = known[name], given.get(name, "")
         is_exact = declared.op == "eq"
-        label = LABELS.get(name, expenses.columns[name].declared.label if is_exact else declared.label)
+        label = LABELS.get(
+            name, expenses.columns[name].declared.label if is_exact else declared.label
+        )
         offered = choices.few_values(name) if is_exact else []
         if value and offered and value not in offered:
             offered = [value, *offered]
@@ -154,7 +161,9 @@ def groupings(pairs: Pairs) -> list[tuple[str, str, bool]]:
     for column in expenses.columns.values():
         buckets = reversed(column.declared.buckets)
         offered += [(each.capitalize(), f"{each}({column.name})") for each in buckets]
-    return [(words, page([*rows, ("by", key)] if key else rows), key == by) for words, key in offered]
+    return [
+        (words, page([*rows, ("by", key)] if key else rows), key == by) for words, key in offered
+    ]
 
 
 def sort_change(current: Mapping[str, bool], name: str, *, is_figure: bool) -> str:

@@ -13,8 +13,20 @@ MONTHS = 12
 _AMOUNT = re.compile(r"(?:[0-9]{1,3}(?:,[0-9]{3})*|[0-9]+)\.[0-9]{2}€")
 _DAY = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
 _ISO_DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
-_OTHER_SIGN = re.compile(r"[$£¥₣₤₹₺₽]|[A-Z]{3}")
+_OTHER_SIGN = re.compile(r"[$£¥₣₤₹₺₽]|[A-Za-z]{3}")
 _UNREADABLE = re.compile("[\ud800-\udfff]")
+_MISREADINGS = (
+    (_UNREADABLE, "invalid_encoding", "These bytes are not UTF-8."),
+    (_OTHER_SIGN, "other_currency", "Amounts are in euros, with € directly behind."),
+    (re.compile(r"^[-+(]"), "invalid_amount", "Amounts carry no sign."),
+    (re.compile(r"^[0-9,]+\.[0-9]{2}€$"), "invalid_amount", "Commas part groups of three digits."),
+    (
+        re.compile(r"^[0-9.]*,[0-9]{2}\s?€$"),
+        "invalid_amount",
+        "Decimals follow a point, thousands a comma.",
+    ),
+    (re.compile(r"^[0-9,]+(\.[0-9]*)?€$"), "invalid_amount", "Exactly two decimals are expected."),
+)
 
 
 class WrongCell(ValueError):
@@ -56,23 +68,15 @@ def amount(text: str) -> Decimal:
 
 def _misread_amount(text: str) -> WrongCell:
     number = text.replace("€", "").strip()
-    meant = _AMOUNT.fullmatch(f"{number}€") and f"{number}€"
-    if _UNREADABLE.search(text):
-        return WrongCell("invalid_encoding", "These bytes are not UTF-8.")
-    if _OTHER_SIGN.search(text.upper()):
-        return WrongCell("other_currency", "Amounts are in euros, with € directly behind.")
-    if text.startswith(("-", "+", "(")):
-        return WrongCell("invalid_amount", "Amounts carry no sign.")
-    if meant and "€" not in text:
-        return WrongCell("currency_missing", "The euro sign is missing.", meant)
-    if meant:
-        return WrongCell("invalid_amount", "One euro sign stands directly behind.", meant)
-    if re.fullmatch(r"[0-9,]+\.[0-9]{2}", number):
-        return WrongCell("invalid_amount", "Commas part groups of three digits.")
-    if re.fullmatch(r"[0-9.]+,[0-9]{2}", number):
-        return WrongCell("invalid_amount", "Decimals follow a point, thousands a comma.")
-    if re.fullmatch(r"[0-9,]+(\.[0-9]*)?", number):
-        return WrongCell("invalid_amount", "Exactly two decimals are expected.")
+    if not _OTHER_SIGN.search(text) and _AMOUNT.fullmatch(f"{number}€"):
+        if "€" in text:
+            return WrongCell(
+                "invalid_amount", "One euro sign stands directly behind.", f"{number}€"
+            )
+        return WrongCell("currency_missing", "The euro sign is missing.", f"{number}€")
+    for pattern, code, detail in _MISREADINGS:
+        if pattern.search(text):
+            return WrongCell(code, detail)
     return WrongCell("invalid_amount", "Amounts look like 800.50€ or 1,234.00€.")
 
 

@@ -6,6 +6,8 @@ from datetime import date
 from decimal import Decimal
 from math import ceil
 
+from backend.core.formats import NOTHING
+
 HEIGHT = 200
 HEAD, FOOT = 24, 24
 LEFT = 9.0
@@ -140,9 +142,9 @@ def _name(label: str) -> str:
 
 def euros(value: Decimal | str | None) -> str:
     """Return the amount for people."""
-    return "–" if value is None else f"€{Decimal(value):,.2f}"
+    return NOTHING if value is None else f"€{Decimal(value):,.2f}"
 
 
 def percent(value: str | None) -> str:
     """Return the share for people."""
-    return "–" if value is None else f"{Decimal(value) * 100:.1f} %"
+    return NOTHING if value is None else f"{Decimal(value) * 100:.1f} %"

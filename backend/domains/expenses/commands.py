@@ -2,14 +2,14 @@
 
 import json
 from dataclasses import asdict
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
 from backend.core.commands import CommandGroup
 from backend.core.config import current_settings
 from backend.core.demonstration import NotLocal
-from backend.domains.expenses.csvfile import Finding
+from backend.domains.expenses import csvfile
 from backend.domains.expenses.services import demonstration, imports
 from backend.domains.expenses.services.imports import FileRefused, Report
 
@@ -30,9 +30,7 @@ def _end(exit_code: int | None) -> None:
 @click.option("--partial", "is_partial", is_flag=True, help="Import the good rows among bad ones.")
 @click.option("--remove-gone", "removes_gone", is_flag=True, help="Remove rows not in the file.")
 @click.option("--json", "as_json", is_flag=True, help="Tell the result as JSON.")
-def import_command(
-    file: BinaryIO, *, is_partial: bool, removes_gone: bool, as_json: bool
-) -> int:
+def import_command(file: BinaryIO, *, is_partial: bool, removes_gone: bool, as_json: bool) -> int:
     """Import an expenses FILE; the same rows again, in any order, change nothing.
 
     Exit code: 0 all imported or known, 1 an unexpected failure, 2 wrong usage, 3 imported without
@@ -64,7 +62,7 @@ def _tell(report: Report, *, as_json: bool) -> None:
         return
     for kind, entries in (("error", report.errors), ("warning", report.warnings)):
         for entry in entries:
-            click.echo(f"{kind}: {Finding(**_members(entry))}", err=True)
+            click.echo(f"{kind}: {_sentence(entry)}", err=True)
     counts = {name: value for name, value in asdict(report).items() if isinstance(value, int)}
     click.echo(", ".join(f"{name} {value:,}" for name, value in counts.items()))
     if report.gone and report.inserted:
@@ -73,5 +71,5 @@ def _tell(report: Report, *, as_json: bool) -> None:
         click.echo("Gone rows are kept; --remove-gone removes them.")
 
 
-def _members(entry: dict[str, object]) -> dict[str, object]:
-    return {"column": None, "column_number": None} | entry
+def _sentence(entry: dict[str, Any]) -> csvfile.Finding:
+    return csvfile.Finding(**({"column": None, "column_number": None} | entry))

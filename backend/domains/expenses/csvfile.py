@@ -69,7 +69,7 @@ class Finding:
         return f"line {self.line}{column}{name}: {self.detail}{text}{meant}"
 
 
-def opened(stream: BinaryIO) -> TextIO:
+def opened(stream: BinaryIO) -> TextIOWrapper:
     """Return the file's text with its line ends as they are; bytes beyond UTF-8 are found later."""
     return TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
@@ -221,7 +221,7 @@ class Reading:
         here = line + _line_ends(*found[:at])
         self._note(here, at + 1, "unquoted_amount", detail, meant, f'"{meant}"')
 
-    def _note(  # noqa: PLR0913  one for each member of the finding
+    def _note(  # noqa: PLR0913, PLR0917  one for each member of the finding
         self,
         line: int,
         number: int | None,

@@ -118,7 +118,7 @@ def _heading(
         "label": label,
         "kind": {"date": "date"}.get(kind, "number" if is_figure else ""),
         "href": asking.page(pairs, sort=sort, order=None),
-        "sorted": {True: "descending", False: "ascending"}.get(current.get(name, ...)),  # type: ignore[call-overload]  # … is no key on purpose
+        "sorted": ("descending" if current[name] else "ascending") if name in current else None,
     }
 
 
@@ -126,14 +126,19 @@ def _groups(pairs: Pairs) -> str:
     found, asked = _aggregated(pairs)
     current = {key.name: key.descending for key in found.query.sort[:1]}
     keys = [(key.name, key.column.declared.label, key.bucket) for key in found.query.by]
-    figures = [(metric.name, _figure(metric.word), metric.type.name) for metric in found.query.metrics]
+    figures = [
+        (metric.name, _figure(metric.word), metric.type.name) for metric in found.query.metrics
+    ]
     time_key = found.query.by[0].name if len(keys) == 1 and keys[0][2] else None
     return _page(
         "expenses/groups.html",
         pairs,
         asked=asked,
         found=found,
-        keys=[_heading(pairs, current, name, bucket.capitalize() if bucket else label, "") for name, label, bucket in keys],
+        keys=[
+            _heading(pairs, current, name, bucket.capitalize() if bucket else label, "")
+            for name, label, bucket in keys
+        ],
         figures=[_heading(pairs, current, *each) | {"type": each[2]} for each in figures],
         chips=asking.chips(pairs, found.query.conditions),
         chart=_chart(found, time_key) if time_key else None,

@@ -65,8 +65,8 @@ def create_import(options: dict[str, str]) -> dict[str, Report]:
     """
     report = imports.import_file(
         _file(),
-        is_partial=options["partial"] == "true",
-        removes_gone=options["remove_gone"] == "true",
+        is_partial=options["is_partial"] == "true",
+        removes_gone=options["removes_gone"] == "true",
         actor_id=required_identity().user_id,
     )
     return {"data": report.shortened()}

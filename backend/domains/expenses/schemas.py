@@ -8,12 +8,14 @@ CHOICE = ma.validate.OneOf(("true", "false"))
 class ExpenseImportOptionsSchema(ma.Schema):
     """What is done with bad rows, and with rows that the file no longer has."""
 
-    partial = ma.fields.String(
+    is_partial = ma.fields.String(
+        data_key="partial",
         load_default="false",
         validate=CHOICE,
         metadata={"description": "`true` imports the good rows of a file that has bad ones."},
     )
-    remove_gone = ma.fields.String(
+    removes_gone = ma.fields.String(
+        data_key="remove_gone",
         load_default="false",
         validate=CHOICE,
         metadata={"description": "`true` removes the rows that are not in the file."},

@@ -44,7 +44,9 @@ def import_first() -> Report | None:
 def content() -> bytes:
     """Return the demonstration's file."""
     text = StringIO()
-    csvfile.write(sorted(_rows(), key=lambda row: row["date"]), text)
+    rows = _rows()
+    rows.sort(key=lambda row: row["date"])
+    csvfile.write(rows, text)
     return text.getvalue().removesuffix("\n").encode()
 
 
@@ -60,6 +62,6 @@ def _rows() -> list[dict[str, Any]]:
         day = FIRST + timedelta(days=invented.randrange(DAYS))
         summer = 0.7 if day.month in {7, 8} else 1.0
         cents = int(invented.lognormvariate(0, 0.75) * usual * summer * 100)
-        row = (invented.choice(projects), Decimal(cents) / 100, day, invented.choice(members))
-        rows.append(dict(zip(names, (department, *row), strict=True)))
+        made = (invented.choice(projects), Decimal(cents) / 100, day, invented.choice(members))
+        rows.append(dict(zip(names, (department, *made), strict=True)))
     return rows

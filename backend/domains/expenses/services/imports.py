@@ -38,7 +38,7 @@ _INSERT = f"""
 insert into expense
     (departments, project_name, amount, currency, date, member_name, source_key)
 select departments, project_name, amount, :currency, date, member_name, source_key
-{_NEW} order by line"""  # noqa: S608  constants
+{_NEW} order by line"""
 _GONE = """
 from expense where not exists (
     select from expense_keyed as keyed where keyed.source_key = expense.source_key)"""
@@ -87,7 +87,7 @@ class FileRefused(Invalid):
 
 
 class ContradictoryImport(Invalid):
-    """Bad rows cannot be left out while gone rows are removed. A bad row may be one that seems gone."""
+    """Bad rows cannot be left out while gone ones are removed. A bad row may be what seems gone."""
 
 
 def import_file(
@@ -117,9 +117,7 @@ def import_file(
         raise FileRefused(reading)
     report = _store(reading, removes_gone=removes_gone)
     counts = {name: getattr(report, name) for name in ("read", "inserted", "removed", "bad")}
-    audit.record(
-        action="expenses.import", actor_id=actor_id, object_type="expense", after=counts
-    )
+    audit.record(action="expenses.import", actor_id=actor_id, object_type="expense", after=counts)
     return report
 
 
@@ -152,9 +150,9 @@ def _content_key(row: csvfile.Row) -> bytes:
 def _store(reading: csvfile.Reading, *, removes_gone: bool) -> Report:
     _run(_KEYED)
     _run("analyze expense_keyed")
-    gone = db.session.scalar(text(f"select count(*) {_GONE}")) or 0  # noqa: S608  constants
+    gone = db.session.scalar(text(f"select count(*) {_GONE}")) or 0
     removed = _run(f"delete {_GONE}") if removes_gone and gone else 0
-    new = db.session.scalar(text(f"select count(*) {_NEW}"))  # noqa: S608  constants
+    new = db.session.scalar(text(f"select count(*) {_NEW}"))
     # A statement that inserts nothing would still make every known answer old.
     inserted = _run(_INSERT, currency=cells.CURRENCY) if new else 0
     _run("drop table expense_incoming, expense_keyed")

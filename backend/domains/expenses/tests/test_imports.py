@@ -42,7 +42,9 @@ def test_rows_are_numbered_in_the_order_of_the_file(take_in, example):
     assert ids == list(range(ids[0], ids[0] + 5))
 
 
-@given(seed=st.integers(0, 10_000), line_end=st.sampled_from(["\n", "\r\n"]), is_ended=st.booleans())
+@given(
+    seed=st.integers(0, 10_000), line_end=st.sampled_from(["\n", "\r\n"]), is_ended=st.booleans()
+)
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

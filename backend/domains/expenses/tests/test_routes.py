@@ -56,7 +56,9 @@ def test_bad_rows_are_answered_by_line_and_column(signed_in, example):
     answer = upload(signed_in("staff"), example + "\nLegal,P,12€,13/1/2024,I")
     assert answer.status_code == 422
     assert answer.mimetype == "application/problem+json"
-    places = [(e["line"], e["column"], e["column_number"], e["text"]) for e in answer.json["errors"]]
+    places = [
+        (e["line"], e["column"], e["column_number"], e["text"]) for e in answer.json["errors"]
+    ]
     assert places == [(7, "amount", 3, "12€"), (7, "date", 4, "13/1/2024")]
     assert (answer.json["read"], answer.json["bad"]) == (6, 1)
     assert db.session.scalar(select(func.count(Expense.id))) == 0
@@ -144,7 +146,9 @@ def test_a_redirect_leaves_the_query_as_it_is(client):
     answer = client.get(f"/expanses_data?{query}")
     path, _, kept = answer.location.partition("?")
     assert path == "/api/expenses"
-    assert kept.replace("%5B", "[").replace("%5D", "]") == query.replace("%5B", "[").replace("%5D", "]")
+    assert kept.replace("%5B", "[").replace("%5D", "]") == query.replace("%5B", "[").replace(
+        "%5D", "]"
+    )
 
 
 @pytest.fixture
