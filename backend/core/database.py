@@ -111,7 +111,7 @@ def snapshot(*, seconds: int) -> Iterator[psycopg.Connection[Any]]:
         try:
             yield raw
         except BaseException:
-            # What is left of a stream would have to be read to its end: a new connection is cheaper.
+            # The rest of a stream would have to be read: a new connection is cheaper.
             connection.invalidate()
             raise
         finally:

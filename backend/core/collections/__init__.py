@@ -13,6 +13,7 @@ from backend.core.collections.declaration import (
     Writer,
     everyone,
 )
+from backend.core.collections.numbers import Id, Integer, Money, Number, Reference
 from backend.core.collections.pages import Page
 from backend.core.collections.reading import (
     Filter,
@@ -26,17 +27,7 @@ from backend.core.collections.reading import (
 from backend.core.collections.revisions import attach_trigger, detach_trigger
 from backend.core.collections.routes import mount
 from backend.core.collections.times import Date, Timestamp
-from backend.core.collections.types import (
-    Boolean,
-    Enum,
-    Id,
-    Integer,
-    Money,
-    Number,
-    Reference,
-    Text,
-    Uuid,
-)
+from backend.core.collections.types import Boolean, Enum, Text, Uuid
 from backend.core.collections.where import folded
 from backend.core.collections.writer import TableWriter
 

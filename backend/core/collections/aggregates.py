@@ -144,7 +144,7 @@ def _sort(query: GroupQuery, groups: list[Group]) -> None:
             for group in groups
         ]
         order = [at for at, value in enumerate(found) if value is not None]
-        order.sort(key=lambda at: _comparable(found[at]), reverse=each.descending)  # noqa: B023  used at once
+        order.sort(key=lambda at: _comparable(found[at]), reverse=each.descending)
         if each.descending:
             order = _stable(order, found)
         nulls = [at for at, value in enumerate(found) if value is None]

@@ -95,10 +95,10 @@ def _extent(condition: Condition, zone: str, step: timedelta) -> tuple[list[Any]
     return starts, ends
 
 
-def series(  # noqa: PLR0913  the two ends of a row of buckets
+def series(  # noqa: PLR0913, PLR0917  the two ends of a row of buckets
     collection: Collection, key: GroupKey, first: Any, last: Any, zone: str, most: int
 ) -> list[Key]:
-    """Return the buckets from the one of the first value to that of the last, one more than most."""
+    """Return the buckets from the first value's to the last one's, at most one more than most."""
     if key.bucket == "hour":
         return _hours(collection, first, last, zone, most)
     is_instant = isinstance(first, datetime)
@@ -120,7 +120,7 @@ def _hours(
     def build() -> Any:
         text = SqlText()
         zone_ = bindparam("zone", type_=text)
-        hour = literal_column("'hour'")
+        hour: Any = literal_column("'hour'")
         quarter = literal_column("interval '15 minutes'", Interval())
         ends = [bindparam(name, type_=DateTime(timezone=True)) for name in ("first", "last")]
         start = func.date_trunc(hour, ends[0], zone_)

@@ -9,10 +9,11 @@ from functools import lru_cache
 from typing import Any
 
 from backend.core.collections.declaration import Collection, Scope
-from backend.core.collections.problems import DomainError, InvalidQuery
+from backend.core.collections.problems import InvalidQuery
 from backend.core.collections.query import Query, SortKey
 from backend.core.collections.types import Refused
 from backend.core.config import current_settings
+from backend.core.errors import DomainError
 
 VERSION = 1
 PURPOSE = b"quintet collection cursor"
@@ -115,7 +116,7 @@ def is_readable(cursor: str) -> bool:
 
 def _open(cursor: str) -> dict[str, Any] | None:
     """Return the content of a cursor that one of our keys signed, exactly as it was written."""
-    payload, signature = (_decode(part) for part in (cursor.split(".") + ["", ""])[:2])
+    payload, signature = (_decode(part) for part in [*cursor.split("."), "", ""][:2])
     if not cursor.isascii() or len(cursor) > MAX_LENGTH or cursor.count(".") != 1:
         return None
     if payload is None or signature is None:

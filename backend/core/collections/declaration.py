@@ -10,19 +10,25 @@ from typing import Any, Protocol
 from sqlalchemy import Column as SqlColumn
 from sqlalchemy import ColumnElement, FromClause
 
+from backend.core.collections.numbers import Id, Integer, Number
 from backend.core.collections.times import Date, Timestamp
-from backend.core.collections.types import Boolean, Enum, Id, Integer, Number, Text, Type, Uuid
+from backend.core.collections.types import Boolean, Enum, Text, Type, Uuid
 
 RESERVED = frozenset(
-    "sort order fields include limit cursor page count format tz by metrics having fill totals top".split()
+    (
+        *("sort", "order", "fields", "include", "limit", "cursor", "page", "count", "format", "tz"),
+        *("by", "metrics", "having", "fill", "totals", "top"),
+    )
 )
 DATE_BUCKETS = ("year", "quarter", "month", "week", "day")
 BUCKETS = (*DATE_BUCKETS, "hour")
 METRICS = ("sum", "avg", "min", "max")
+# Cursors carry the values of sort keys, and have to fit the first line of a request.
+SORTABLE_LENGTH = 80
 
 
 class DeclarationError(Exception):
-    """A collection is declared in a way that could not work; it is found when the code is loaded."""
+    """A collection is declared so that it could not work; it is found when the code is loaded."""
 
 
 @dataclass(frozen=True)
@@ -264,8 +270,10 @@ class Collection:
             raise DeclarationError(f"{place} is a reserved word")
         if not each.name.isidentifier() or not each.name.isascii():
             raise DeclarationError(f"{place} is no plain name")
-        if each.sortable and isinstance(each.type, Text) and each.type.max_length > 80:
-            raise DeclarationError(f"{place}: sortable text has at most 80 characters")
+        if each.sortable and isinstance(each.type, Text) and each.type.max_length > SORTABLE_LENGTH:
+            raise DeclarationError(
+                f"{place}: sortable text has at most {SORTABLE_LENGTH} characters"
+            )
         allowed: tuple[str, ...] = ()
         if isinstance(each.type, Timestamp):
             allowed = BUCKETS

@@ -3,7 +3,8 @@
 from typing import Any
 
 from backend.core.collections.declaration import Collection
-from backend.core.collections.document import nullable, zone_parameter
+from backend.core.collections.document_parameters import zone_parameter
+from backend.core.collections.document_schemas import nullable
 from backend.core.collections.grouping import HAVING, GroupKey, Metric
 from backend.core.collections.parse import FORMATS
 from backend.core.collections.parse_groups import metric_kinds

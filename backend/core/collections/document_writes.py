@@ -3,14 +3,9 @@
 from typing import Any
 
 from backend.core.collections.declaration import Collection
-from backend.core.collections.document import (
-    json_answer,
-    key_parameter,
-    nullable,
-    problems,
-    record_schema,
-    row_schema,
-)
+from backend.core.collections.document import json_answer, problems
+from backend.core.collections.document_parameters import key_parameter
+from backend.core.collections.document_schemas import nullable, record_schema, row_schema
 from backend.core.collections.items import is_required
 
 IF_MATCH = {

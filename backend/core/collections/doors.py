@@ -1,4 +1,4 @@
-"""The doors through which a collection is read: each translates a request and calls one function."""
+"""The doors through which a collection is read: each translates a request, and calls one."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -142,7 +142,9 @@ def read_one(collection: Collection, key: Any, query: Query) -> Response:
     if revision is not None:
         tag, is_weak = weak_tag(collection, scope, revision, [str(key), applied], "json"), True
     response = tagged(json_response(record_body(text, applied)), tag, weak=is_weak)
-    return response.make_conditional(request) if tag is not None else response
+    if tag is not None:
+        response.make_conditional(request)
+    return response
 
 
 def export_response(

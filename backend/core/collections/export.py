@@ -1,4 +1,4 @@
-"""Exports: the whole filtered and sorted set as CSV or NDJSON, streamed from one snapshot by COPY."""
+"""Exports: the whole filtered and sorted set, streamed from one snapshot by COPY."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,7 +14,7 @@ from backend.core.collections.declaration import Collection, Scope
 from backend.core.collections.listing import shown_row
 from backend.core.collections.order import order_by
 from backend.core.collections.problems import QueryTimeout, TooManyExports
-from backend.core.collections.query import Query
+from backend.core.collections.query import Query, in_sequence
 from backend.core.collections.statements import Statement, statement
 from backend.core.collections.where import clauses, operands, shape
 from backend.core.database import snapshot
@@ -32,7 +32,7 @@ COPY_OPTIONS = {
 
 
 class Export:
-    """A stream that has already read its first rows, so that most failures come before it starts."""
+    """A stream that has already read its first rows: most failures come before it starts."""
 
     def __init__(
         self, collection: Collection, query: Query, scope: Scope, caller: str | None = None
@@ -88,19 +88,14 @@ def export_statement(collection: Collection, query: Query, scope: Scope) -> Sele
         return _ndjson(collection, query, scope)
     columns: list[Any] = []
     source: Any = collection.table
-    waiting = {collection.includes[name].by: name for name, _ in query.nested}
-    inner = dict(query.nested)
-    joined: dict[str, Any] = {}
-    for name in inner:
-        joined[name] = _included(collection, name, inner[name])
-        source = source.outerjoin(joined[name], true())
-    for name in query.fields:
-        column = collection.columns[name]
-        columns.append(column.type.celled(column.sql).label(name))
-        if include := waiting.pop(name, None):
-            columns += [joined[include].c[f"{include}.{each}"] for each in inner[include]]
-    for include in waiting.values():
-        columns += [joined[include].c[f"{include}.{each}"] for each in inner[include]]
+    for name, inner in in_sequence(collection, query):
+        if inner is None:
+            column = collection.columns[name]
+            columns.append(column.type.celled(column.sql).label(name))
+        else:
+            joined = _included(collection, name, inner)
+            source = source.outerjoin(joined, true())
+            columns += list(joined.c)
     found = select(*columns).select_from(source).where(*clauses(collection, query, scope))
     return _cut(found, query)
 

@@ -1,4 +1,4 @@
-"""The link from a group to exactly its rows: the request's filters, narrowed by the group's keys."""
+"""The link from a group to exactly its rows: the request's filters, narrowed by its keys."""
 
 from datetime import timedelta
 from typing import Any

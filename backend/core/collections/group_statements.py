@@ -166,7 +166,7 @@ def key_columns(key: GroupKey) -> list[ColumnElement[Any]]:
     column = key.column.sql
     if key.bucket is None:
         return [column]
-    unit = literal_column(f"'{key.bucket}'")
+    unit: Any = literal_column(f"'{key.bucket}'")
     if not _is_instant(key):
         # Without the cast PostgreSQL would go through the session's time zone.
         return [cast(func.date_trunc(unit, cast(column, DateTime())), SqlDate())]

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.core.collections.declaration import Column
+from backend.core.collections.numbers import Integer, Number
 from backend.core.collections.query import Condition
-from backend.core.collections.types import Integer, Number, Type
+from backend.core.collections.types import Type
 
 COUNTS = ("count", "count_distinct")
 HAVING = ("eq", "ne", "gt", "gte", "lt", "lte", "between")

@@ -21,7 +21,7 @@ from backend.core.collections.cursor import Position
 from backend.core.collections.declaration import Collection, Include, Scope
 from backend.core.collections.keyset import alternatives, directed
 from backend.core.collections.order import order_by
-from backend.core.collections.query import Query
+from backend.core.collections.query import Query, in_sequence
 from backend.core.collections.revisions import revision_of
 from backend.core.collections.where import clauses
 
@@ -73,7 +73,7 @@ def record_statement(collection: Collection, query: Query, scope: Scope) -> Sele
 
 def count_statement(collection: Collection, query: Query, scope: Scope) -> Select[Any]:
     """Return the statement that counts all rows, or the first so many."""
-    matching = select(literal_column("1")).select_from(collection.table)
+    matching: Select[Any] = select(literal_column("1")).select_from(collection.table)
     matching = matching.where(*clauses(collection, query, scope))
     if query.count == "capped":
         matching = matching.limit(bindparam("count_limit", type_=Integer()))
@@ -82,7 +82,7 @@ def count_statement(collection: Collection, query: Query, scope: Scope) -> Selec
 
 def estimate_statement(collection: Collection, query: Query, scope: Scope) -> Select[Any]:
     """Return a statement of which only the plan is read."""
-    found = select(literal_column("1")).select_from(collection.table)
+    found: Select[Any] = select(literal_column("1")).select_from(collection.table)
     return found.where(*clauses(collection, query, scope))
 
 
@@ -132,18 +132,12 @@ def _needed(collection: Collection, query: Query) -> set[str]:
 def shown_row(collection: Collection, query: Query, page: FromClause) -> FromClause:
     """Return one row beside each of the page's, with every value as it is written."""
     columns: list[Any] = []
-    waiting = {collection.includes[name].by: name for name, _ in query.nested}
-    inner = dict(query.nested)
-    for name in query.fields:
-        column = collection.columns[name]
-        columns.append(column.type.shown(_at(page, name)).label(name))
-        if name in waiting:
-            include = waiting.pop(name)
-            columns.append(
-                _nested(collection.includes[include], inner[include], page).label(include)
-            )
-    for include in waiting.values():
-        columns.append(_nested(collection.includes[include], inner[include], page).label(include))
+    for name, inner in in_sequence(collection, query):
+        if inner is None:
+            shown = collection.columns[name].type.shown(_at(page, name))
+        else:
+            shown = _nested(collection.includes[name], inner, page)
+        columns.append(shown.label(name))
     return select(*columns).correlate(page).lateral("shown")
 
 

@@ -79,7 +79,7 @@ def read_page(
         next=edges.next(),
         prev=edges.prev(),
         has_more=edges.has_more,
-        count=min(count, collection.limits.counted) if count_kind == "at_least" else count,
+        count=collection.limits.counted if count_kind == "at_least" else count,
         count_kind=count_kind,
         revision=revision,
     )

@@ -14,7 +14,9 @@ from backend.core.collections.query import Query, with_key
 from backend.core.collections.times import Timestamp
 from backend.core.collections.types import Refused
 
-LIST_WORDS = frozenset("sort order fields include limit cursor page count format tz".split())
+LIST_WORDS = frozenset(
+    ("sort", "order", "fields", "include", "limit", "cursor", "page", "count", "format", "tz")
+)
 RECORD_WORDS = frozenset(("fields", "include"))
 FORMATS = ("json", "csv", "ndjson")
 COUNTS = ("capped", "exact", "estimate", "none")

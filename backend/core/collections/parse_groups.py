@@ -16,11 +16,12 @@ from backend.core.collections.grouping import (
     Having,
     Metric,
 )
+from backend.core.collections.numbers import Money
 from backend.core.collections.order import read_words
 from backend.core.collections.parse import FORMATS, Words, read_given
 from backend.core.collections.problems import Mistakes, nearest
 from backend.core.collections.times import Timestamp
-from backend.core.collections.types import Money, Refused
+from backend.core.collections.types import Refused
 
 GROUP_WORDS = frozenset(("by", "metrics", "fill", "totals", "top", "sort", "order", "format", "tz"))
 _CALL = re.compile(r"([a-z_]+)\(([A-Za-z0-9_]+)\)")
@@ -91,8 +92,8 @@ class GroupReader(Words):
             )
         elif bucket is None:
             detail = f"{name} cannot be grouped by."
-            if column.declared.buckets:
-                near = f"{'month' if 'month' in column.declared.buckets else column.declared.buckets[0]}({name})"
+            buckets = column.declared.buckets
+            near = f"{'month' if 'month' in buckets else buckets[0]}({name})" if buckets else near
             self.note("by", "not_groupable", detail, allowed=allowed, suggestion=near)
         else:
             known = [f"{each}({name})" for each in column.declared.buckets]

@@ -1,8 +1,8 @@
 """The refusals of a collection: each names every wrong place at once, with a way out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, ClassVar
 
 from backend.core.errors import Conflict, DomainError, Forbidden, Invalid, NotFound, Unavailable
 
@@ -10,7 +10,7 @@ MAX_ALLOWED = 20
 
 
 class InvalidQuery(DomainError):
-    """Invalid query. Parameters of the address are wrong; each error names one and what it may be."""
+    """Invalid query. Parameters of the address are wrong; each error names one, and a way out."""
 
 
 class InvalidSearch(Invalid):
@@ -52,14 +52,14 @@ class AlreadyThere(Conflict):
 
 
 class QueryTimeout(Unavailable):
-    """The query took too long and was stopped. Narrow the filter, group less finely or sort by an indexed column."""
+    """The query took too long and was stopped. Narrow the filter, or sort by an indexed column."""
 
 
 class TooManyExports(DomainError):
     """You have too many exports running. Wait until one of them has ended."""
 
     status = 429
-    headers = {"Retry-After": "10"}
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "10"}
 
 
 class Mistakes:

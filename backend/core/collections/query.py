@@ -1,5 +1,6 @@
 """A parsed request in normal form: what the text meant, with nothing of how it was written."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -131,6 +132,18 @@ class Query:
             "tz": self.tz,
             "count": self.count,
         }
+
+
+def in_sequence(
+    collection: Collection, query: Query
+) -> Iterator[tuple[str, tuple[str, ...] | None]]:
+    """Return what a row shows in its order: columns, and after its key each include's columns."""
+    waiting = dict(query.nested)
+    for name in query.fields:
+        yield name, None
+        for include in [each for each in waiting if collection.includes[each].by == name]:
+            yield include, waiting.pop(include)
+    yield from waiting.items()
 
 
 def is_day(value: Any) -> bool:

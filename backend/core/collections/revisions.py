@@ -48,7 +48,8 @@ def attach_trigger(operations: Any, table: str, *, owner: str | None = None) -> 
     """
     if owner is None:
         operations.execute(
-            f'create trigger raise_revision after insert or update or delete or truncate on "{table}" '
+            "create trigger raise_revision after insert or update or delete or truncate "
+            f'on "{table}" '
             "for each statement execute function raise_table_revision()"
         )
         return

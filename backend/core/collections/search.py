@@ -194,17 +194,18 @@ class _TreeReader:
 
     def _leaf(self, node: dict[str, Any], place: str) -> Tree | None:
         self.leaves += 1
-        for name in node:
-            if name not in LEAF:
-                near = nearest(name, (*JOINTS, *LEAF))
+        for member in node:
+            if member not in LEAF:
+                near = nearest(member, (*JOINTS, *LEAF))
                 self.mistakes.add(
-                    place + pointer(name),
+                    place + pointer(member),
                     "unknown_member",
                     "Not part of a filter.",
                     suggestion=near,
                 )
                 return None
-        name, op = node.get("field"), node.get("op", "eq")
+        name: Any = node.get("field")
+        op: Any = node.get("op", "eq")
         column = self.collection.columns.get(name) if isinstance(name, str) else None
         if column is None:
             near = nearest(str(name), self.collection.columns)

@@ -31,9 +31,10 @@ from sqlalchemy import Text as SqlText
 from sqlalchemy import Uuid as SqlUuid
 
 from backend.core.collections.declaration import Collection, Column, Scope
+from backend.core.collections.numbers import Integer, Number
 from backend.core.collections.query import Condition, Query, Tree, is_day
 from backend.core.collections.times import Date, Timestamp, day_end, day_start
-from backend.core.collections.types import Boolean, Integer, Number, Type, Uuid
+from backend.core.collections.types import Boolean, Type, Uuid
 
 # Under "C" PostgreSQL folds the case of ASCII alone; ICU knows all letters, on every machine.
 FOLDING = "und-x-icu"
@@ -49,7 +50,7 @@ _SQL_TYPES: tuple[tuple[type[Type], Any], ...] = (
 
 
 def folded(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return the column without case, as `contains` and `startswith` compare it and an index may."""
+    """Return the column without case, as `contains` and `startswith` compare it."""
     return collate(func.lower(collate(column, FOLDING)), "C")
 
 

@@ -36,7 +36,7 @@ class TableWriter:
             raise TypeError(f"{collection.name}: only rows of a table can be written")
         self.collection = collection
         self.table: Table = collection.table
-        self.key: Any = self.table.c[collection.key_column.sql.key]
+        self.key: Any = collection.key_column.sql
         self.given = given
         self.retention = retention
 
