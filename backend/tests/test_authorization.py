@@ -78,6 +78,8 @@ PUBLIC = {
     "expenses_pages.redirect_list",
     "expenses_pages.show_expense",
     "expenses_pages.show_expenses",
+    "api-docs.openapi_json",
+    "docs.show_docs",
     "explain_problem",
     "favicon",
     "healthz",
