@@ -121,10 +121,13 @@ def _operation(openapi: Schema, method: str, path: str, operation: Schema) -> Op
 
 def _parameters(given: list[Schema]) -> list[Parameter]:
     found: dict[str, Parameter] = {}
+    figures: dict[str, None] = {}
     for each in given:
-        parts = re.findall(r"[^\[\]]+", each["name"])
-        name = "[".join(parts[:2]) + "]" if len(parts) > 2 else parts[0]  # noqa: PLR2004
+        name, *inner = re.findall(r"[^\[\]]+", each["name"])
+        if len(inner) > 1:
+            name, figures[inner[0]] = f"{name}[…]", None
         if name not in found:
+            operators = ["eq"] if not inner and any(_is_of(other, name) for other in given) else []
             found[name] = Parameter(
                 name=name,
                 type=words(each.get("schema", {})),
@@ -132,10 +135,17 @@ def _parameters(given: list[Schema]) -> list[Parameter]:
                 description=each.get("description", ""),
                 place=each["in"],
                 is_required=each.get("required", False),
+                operators=operators,
             )
-        if len(parts) > 1:
-            found[name].operators.append(parts[-1])
+        if len(inner) > 1:
+            found[name].type = f"for one of {', '.join(figures)}"
+        if inner and inner[-1] not in found[name].operators:
+            found[name].operators.append(inner[-1])
     return list(found.values())
+
+
+def _is_of(parameter: Schema, name: str) -> bool:
+    return str(parameter["name"]).startswith(f"{name}[")
 
 
 def _example(parameter: Schema) -> str:
@@ -218,7 +228,7 @@ def sample(openapi: Schema, schema: Schema, depth: int = 0) -> Any:
     for name in ("oneOf", "anyOf", "allOf"):
         if schema.get(name):
             return sample(openapi, schema[name][0], depth)
-    kind = schema.get("type", "object")
+    kind: Any = schema.get("type", "object")
     kind = kind[0] if isinstance(kind, list) else kind
     if kind == "object" and depth < DEEPEST:
         inner = schema.get("properties", {})
