@@ -10,7 +10,6 @@ from backend.core.collections.times import Timestamp
 
 def describe(collection: Collection) -> dict[str, Any]:
     """Return the collection's columns, abilities, limits, and an example of each ability."""
-    limits = collection.limits
     sort = with_key(collection, default_order(collection))
     return {
         "name": collection.name,
@@ -25,24 +24,30 @@ def describe(collection: Collection) -> dict[str, Any]:
             for name, each in collection.includes.items()
         ],
         "columns": [describe_column(collection, each) for each in collection.columns.values()],
-        "limits": {
-            "limit": limits.limit,
-            "conditions": limits.conditions,
-            "items": limits.items,
-            "value_length": limits.value_length,
-            "sort_keys": limits.sort_keys,
-            "group_keys": limits.group_keys,
-            "metrics": limits.metrics,
-            "groups": limits.groups,
-            "page_depth": limits.page_depth,
-            "query_string": limits.query_string,
-            "search_depth": limits.depth,
-            "search_leaves": limits.leaves,
-            "seconds": limits.seconds,
-            "export_seconds": limits.export_seconds,
-            "exports": limits.exports,
-        },
+        "limits": describe_limits(collection),
         "examples": examples(collection),
+    }
+
+
+def describe_limits(collection: Collection) -> dict[str, int]:
+    """Return how much may be asked at once."""
+    limits = collection.limits
+    return {
+        "limit": limits.limit,
+        "conditions": limits.conditions,
+        "items": limits.items,
+        "value_length": limits.value_length,
+        "sort_keys": limits.sort_keys,
+        "group_keys": limits.group_keys,
+        "metrics": limits.metrics,
+        "groups": limits.groups,
+        "page_depth": limits.page_depth,
+        "query_string": limits.query_string,
+        "search_depth": limits.depth,
+        "search_leaves": limits.leaves,
+        "seconds": limits.seconds,
+        "export_seconds": limits.export_seconds,
+        "exports": limits.exports,
     }
 
 

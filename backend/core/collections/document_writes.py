@@ -26,19 +26,41 @@ IDEMPOTENCY_KEY = {
 def operations(collection: Collection) -> dict[str, dict[str, Any]]:
     """Return the documents of the writing operations by name."""
     one, key = f"one of the {collection.title.lower()}", key_parameter(collection)
-    record = record_schema(collection)
+    now = json_answer(record_schema(collection), "The record as it is now.")
+    gone = {"description": "It is gone."}
+    return {
+        **_creations(collection, one),
+        "update": {
+            "summary": f"Change {one}",
+            "parameters": [key, IF_MATCH],
+            "requestBody": _body(item_schema(collection, is_new=False)),
+            "responses": {"200": now, **problems(400, 404, 409, 412, 415, 422, 428)},
+        },
+        "delete": {
+            "summary": f"Delete {one}",
+            "parameters": [key, IF_MATCH | {"required": False}],
+            "responses": {"204": gone, **problems(400, 404, 409, 412)},
+        },
+        "restore": {
+            "summary": f"Bring {one} back",
+            "parameters": [key],
+            "responses": {"200": now, **problems(400, 404)},
+        },
+    }
+
+
+def _creations(collection: Collection, one: str) -> dict[str, dict[str, Any]]:
+    record = json_answer(record_schema(collection), "The new record.")
+    rows = {"data": {"type": "array", "items": row_schema(collection)}}
     items = {"type": "array", "items": item_schema(collection, is_new=True), "minItems": 1}
     batch = {"items": items | {"maxItems": collection.limits.batch}}
-    rows = {"data": {"type": "array", "items": row_schema(collection)}}
+    refusals = problems(400, 409, 415, 422)
     return {
         "create": {
             "summary": f"Make {one}",
             "parameters": [IDEMPOTENCY_KEY],
             "requestBody": _body(item_schema(collection, is_new=True)),
-            "responses": {
-                "201": json_answer(record, "The new record."),
-                **problems(400, 409, 415, 422),
-            },
+            "responses": {"201": record, **refusals},
         },
         "batch": {
             "summary": f"Make several {collection.title.lower()}, all or none",
@@ -48,29 +70,7 @@ def operations(collection: Collection) -> dict[str, dict[str, Any]]:
             ),
             "responses": {
                 "201": json_answer({"type": "object", "properties": rows}, "The new records."),
-                **problems(400, 409, 415, 422),
-            },
-        },
-        "update": {
-            "summary": f"Change {one}",
-            "parameters": [key, IF_MATCH],
-            "requestBody": _body(item_schema(collection, is_new=False)),
-            "responses": {
-                "200": json_answer(record, "The record as it is now."),
-                **problems(400, 404, 409, 412, 415, 422, 428),
-            },
-        },
-        "delete": {
-            "summary": f"Delete {one}",
-            "parameters": [key, IF_MATCH | {"required": False}],
-            "responses": {"204": {"description": "It is gone."}, **problems(400, 404, 409, 412)},
-        },
-        "restore": {
-            "summary": f"Bring {one} back",
-            "parameters": [key],
-            "responses": {
-                "200": json_answer(record, "The record as it is now."),
-                **problems(400, 404),
+                **refusals,
             },
         },
     }

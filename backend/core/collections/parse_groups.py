@@ -1,10 +1,11 @@
 """Read the query string of aggregates; every mistake in it is found in one pass."""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from backend.core.collections.declaration import BUCKETS, Collection
+from backend.core.collections.declaration import BUCKETS, Collection, Column
 from backend.core.collections.filters import read_filters
 from backend.core.collections.grammar import Given, read_list
 from backend.core.collections.grouping import (
@@ -80,30 +81,26 @@ class GroupReader(Words):
         ):
             return GroupKey(column, bucket)
         self.broken = True
-        allowed = self._keys()
-        near = nearest(item, allowed)
-        if column is None:
-            self.note(
-                "by",
-                "unknown_field",
-                f"No field is named {name[:80]}.",
-                allowed=allowed,
-                suggestion=near,
-            )
-        elif bucket is None:
-            detail = f"{name} cannot be grouped by."
-            buckets = column.declared.buckets
-            near = f"{'month' if 'month' in buckets else buckets[0]}({name})" if buckets else near
-            self.note("by", "not_groupable", detail, allowed=allowed, suggestion=near)
-        else:
-            known = [f"{each}({name})" for each in column.declared.buckets]
-            detail = f"{name} has no buckets of one {bucket[:40]}."
-            if bucket not in BUCKETS:
-                detail = f"There is no bucket {bucket[:40]}."
-            self.note(
-                "by", "unknown_bucket", detail, allowed=known, suggestion=nearest(item, known)
-            )
+        self._note_key(item, name, bucket, column)
         return None
+
+    def _note_key(self, item: str, name: str, bucket: str | None, column: Column | None) -> None:
+        allowed = self._keys()
+        code, detail, near = (
+            "unknown_field",
+            f"No field is named {name[:80]}.",
+            nearest(item, allowed),
+        )
+        if column is not None and bucket is None:
+            buckets = column.declared.buckets
+            code, detail = "not_groupable", f"{name} cannot be grouped by."
+            near = f"{'month' if 'month' in buckets else buckets[0]}({name})" if buckets else near
+        elif column is not None:
+            allowed = [f"{each}({name})" for each in column.declared.buckets]
+            code, near = "unknown_bucket", nearest(item, allowed)
+            known = bucket in BUCKETS
+            detail = f"{name} has no such buckets." if known else "There is no such bucket."
+        self.note("by", code, detail, allowed=allowed, suggestion=near)
 
     def _keys(self) -> list[str]:
         columns = self.collection.columns.values()
@@ -157,32 +154,9 @@ class GroupReader(Words):
     def _having(self, given: Given, known: dict[str, Metric]) -> Having | None:
         _, name, op = given.parts()
         metric = known.get(name or "")
-        if metric is None and self.broken:
-            return None
-        if metric is None:
-            near = nearest(name or "", known)
-            suggestion = f"having[{near}][{op or 'gte'}]" if near else None
-            detail = f"No requested metric is named {(name or '')[:80]}."
-            self.mistakes.add(
-                given.name,
-                "unknown_metric",
-                detail,
-                at=given.at,
-                allowed=known,
-                suggestion=suggestion,
-            )
-            return None
-        if op not in HAVING:
-            near = nearest(op or "", HAVING)
-            suggestion = f"having[{name}][{near or 'eq'}]"
-            self.mistakes.add(
-                given.name,
-                "unknown_operator",
-                "An operator is expected.",
-                at=given.at,
-                allowed=HAVING,
-                suggestion=suggestion,
-            )
+        if metric is None or op not in HAVING:
+            if metric is not None or not self.broken:
+                self._note_having(given, name or "", op or "", known)
             return None
         try:
             return Having(metric, op, self._operands(metric, op, given))
@@ -191,6 +165,18 @@ class GroupReader(Words):
                 given.name, refused.code, refused.detail, at=given.at, suggestion=refused.suggestion
             )
         return None
+
+    def _note_having(self, given: Given, name: str, op: str, known: dict[str, Metric]) -> None:
+        allowed: Iterable[str] = HAVING
+        code, detail = "unknown_operator", "An operator is expected."
+        suggestion: str | None = f"having[{name}][{nearest(op, HAVING) or 'eq'}]"
+        if name not in known:
+            near = nearest(name, known)
+            code, detail, allowed = "unknown_metric", f"No such metric: {name[:80]}.", known
+            suggestion = f"having[{near}][{op or 'gte'}]" if near else None
+        self.mistakes.add(
+            given.name, code, detail, at=given.at, allowed=allowed, suggestion=suggestion
+        )
 
     def _operands(self, metric: Metric, op: str, given: Given) -> tuple[Any, ...]:
         if op != "between" and len(given.values) > 1:

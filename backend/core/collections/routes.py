@@ -1,30 +1,17 @@
 """`mount` gives a blueprint the addresses of a collection, derived from the declaration."""
 
-from collections.abc import Callable
-
 from flask_smorest import Blueprint
 
 from backend.core.collections import document, document_writes
 from backend.core.collections.declaration import Collection
 from backend.core.collections.doors import Doors
-from backend.core.collections.mounting import Mounting, View
+from backend.core.collections.mounting import Mounting
 from backend.core.collections.write_routes import WriteDoors
-
-Wrapper = Callable[[View], View]
-
-
-def unchanged(view: View) -> View:
-    """Return the view as it is."""
-    return view
+from backend.core.idempotency import idempotent
 
 
-def mount(
-    blueprint: Blueprint, collection: Collection, path: str = "", *, replayable: Wrapper = unchanged
-) -> None:
-    """Give the collection its addresses below the blueprint's own.
-
-    `replayable` wraps the views that create, so that an Idempotency-Key repeats their answer.
-    """
+def mount(blueprint: Blueprint, collection: Collection, path: str = "") -> None:
+    """Give the collection its addresses below the blueprint's own."""
     doors, add = Doors(collection), Mounting(blueprint, collection, path)
     name = collection.name.replace("-", "_")
     add("", f"list_{name}", doors.list, document.list_operation(collection))
@@ -37,12 +24,13 @@ def mount(
     add("/describe", f"describe_{name}", doors.describe, described)
     add("/<key>", f"read_{name}", doors.record, document.record_operation(collection))
     if collection.writer is not None:
-        _mount_writes(add, WriteDoors(collection, collection.writer), name, replayable)
+        _mount_writes(add, WriteDoors(collection, collection.writer), name)
 
 
-def _mount_writes(add: Mounting, doors: WriteDoors, name: str, replayable: Wrapper) -> None:
+def _mount_writes(add: Mounting, doors: WriteDoors, name: str) -> None:
     operations = document_writes.operations(doors.collection)
-    post, create, batch = ("POST",), replayable(doors.create), replayable(doors.create_batch)
+    post, once = ("POST",), idempotent()
+    create, batch = once(doors.create), once(doors.create_batch)
     add("", f"create_{name}", create, operations["create"], methods=post)
     add(":batch", f"create_batch_of_{name}", batch, operations["batch"], methods=post)
     add("/<key>", f"update_{name}", doors.update, operations["update"], methods=("PATCH",))

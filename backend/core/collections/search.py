@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from backend.core.collections.declaration import Collection
+from backend.core.collections.declaration import Collection, Column
 from backend.core.collections.filters import build, note_operator
 from backend.core.collections.grammar import Given, write_item
 from backend.core.collections.order import read_sort
@@ -194,6 +194,24 @@ class _TreeReader:
 
     def _leaf(self, node: dict[str, Any], place: str) -> Tree | None:
         self.leaves += 1
+        if not self._knows_members(node, place):
+            return None
+        column = self._column(node, place)
+        op: Any = node.get("op", "eq")
+        if column is not None and op not in column.operators:
+            note_operator(column, str(op), f"{place}/op", 0, self.mistakes)
+            column = None
+        if column is None:
+            return None
+        try:
+            return Tree("is", condition=build(self.collection, column, op, _operands(op, node)))
+        except Refused as refused:
+            self.mistakes.add(
+                f"{place}/value", refused.code, refused.detail, suggestion=refused.suggestion
+            )
+            return None
+
+    def _knows_members(self, node: dict[str, Any], place: str) -> bool:
         for member in node:
             if member not in LEAF:
                 near = nearest(member, (*JOINTS, *LEAF))
@@ -203,9 +221,11 @@ class _TreeReader:
                     "Not part of a filter.",
                     suggestion=near,
                 )
-                return None
+                return False
+        return True
+
+    def _column(self, node: dict[str, Any], place: str) -> Column | None:
         name: Any = node.get("field")
-        op: Any = node.get("op", "eq")
         column = self.collection.columns.get(name) if isinstance(name, str) else None
         if column is None:
             near = nearest(str(name), self.collection.columns)
@@ -217,17 +237,7 @@ class _TreeReader:
                 allowed=self.collection.columns,
                 suggestion=near,
             )
-            return None
-        if op not in column.operators:
-            note_operator(column, str(op), f"{place}/op", 0, self.mistakes)
-            return None
-        try:
-            return Tree("is", condition=build(self.collection, column, op, _operands(op, node)))
-        except Refused as refused:
-            self.mistakes.add(
-                f"{place}/value", refused.code, refused.detail, suggestion=refused.suggestion
-            )
-            return None
+        return column
 
 
 def _sorted(parts: list[Tree]) -> list[Tree]:

@@ -54,8 +54,8 @@ def test_two_forms_two_queries_and_two_callers_have_tags_of_their_own(client):
         response = client.get(PATH + asked)
         response.get_data()
         tags.append(response.headers["ETag"])
-    for caller in ("ada", "ben", "cleo"):
-        tags.append(client.get("/api/notes", headers={"X-Caller": caller}).headers["ETag"])
+    callers = [{"X-Caller": caller} for caller in ("ada", "ben", "cleo")]
+    tags += [client.get("/api/notes", headers=each).headers["ETag"] for each in callers]
     assert len(set(tags)) == len(tags)
 
 
@@ -70,8 +70,7 @@ def test_a_write_that_is_rolled_back_raises_nothing(client, owner_connection, ta
 
 def test_every_way_of_writing_raises_the_revision(client, owner_connection):
     for statement in (
-        "insert into sample (id, label, kind, amount, day, currency)"
-        " values (900, 'x', 'beta', 1, date '2024-01-01', 'EUR')",
+        "insert into sample select 900, null, '', '', null, null, 1, null, now(), null, null, '', null",
         "update sample set amount = 2 where id = 900",
         "delete from sample where id = 900",
     ):

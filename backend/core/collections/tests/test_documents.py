@@ -95,9 +95,8 @@ def test_describing_tells_what_may_be_asked(client, declared):
     assert amount["metrics"] == ["sum", "avg", "min", "max"]
     assert told["limits"]["limit"] == 200
     for example in told["examples"]:
-        if "sum(" in example:
-            example += "&currency=EUR"
-        response = client.get(example)
+        more = "&currency=EUR" if "sum(" in example else ""
+        response = client.get(example + more)
         assert response.status_code == 200, (example, response.text)
         response.get_data()
 
@@ -137,25 +136,30 @@ def test_a_declaration_that_could_not_work_is_refused_when_it_is_loaded(options)
         Collection("declared", model=table, **options)
 
 
-def test_a_throw_away_collection_has_all_of_the_language(another_app, owner_connection, mounting):
-    table = sa.Table(
-        "parcel",
-        sa.MetaData(),
-        sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("weight", sa.Numeric(6, 1), nullable=False),
-        sa.Column("sent_on", sa.Date),
-    )
+PARCEL = sa.Table(
+    "parcel",
+    sa.MetaData(),
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("weight", sa.Numeric(6, 1), nullable=False),
+    sa.Column("sent_on", sa.Date),
+)
+
+
+@pytest.fixture
+def parcels(another_app, owner_connection, mounting):
+    """A client of an application in which a collection was declared in a few lines."""
     with owner_connection.begin():
-        table.create(owner_connection)
+        PARCEL.create(owner_connection)
         operations = SimpleNamespace(execute=owner_connection.exec_driver_sql)
         collections.attach_trigger(operations, "parcel")
         owner_connection.exec_driver_sql("grant select on parcel to quintet_app")
         owner_connection.exec_driver_sql(
-            "insert into parcel select n, n * 1.5, date '2024-01-30' + n from generate_series(1, 9) n"
+            "insert into parcel select n, n * 1.5, date '2024-01-30' + n"
+            " from generate_series(1, 9) n"
         )
-    parcels = Collection(
+    declared = Collection(
         "parcels",
-        model=table,
+        model=PARCEL,
         revisions=("parcel",),
         columns=[
             Col("id", collections.Id()),
@@ -163,19 +167,22 @@ def test_a_throw_away_collection_has_all_of_the_language(another_app, owner_conn
             Col("sent_on", collections.Date(), buckets=("month",)),
         ],
     )
-    mounting(another_app, parcels)
-    client = FlaskClient(another_app, another_app.response_class)
-    found = client.get("/api/parcels?weight[gte]=12&sort=-weight").json
+    mounting(another_app, declared)
+    return FlaskClient(another_app, another_app.response_class)
+
+
+def test_a_throw_away_collection_has_all_of_the_language(parcels, another_app):
+    found = parcels.get("/api/parcels?weight[gte]=12&sort=-weight").json
     assert [row["weight"] for row in found["data"]] == ["13.5", "12.0"]
-    months = client.get("/api/parcels/aggregates?by=month(sent_on)").json["data"]
+    months = parcels.get("/api/parcels/aggregates?by=month(sent_on)").json["data"]
     assert [(row["sent_on_month"], row["sum_weight"]) for row in months] == [
         ("2024-01", "1.5"),
         ("2024-02", "66.0"),
     ]
-    assert client.get("/api/parcels?format=csv").text.count("\r\n") == 10
-    assert client.get("/api/parcels?wieght=1").json["errors"][0]["suggestion"] == "weight"
-    assert "parcels" in {e["name"] for e in client.get("/api/collections").json["data"]}
-    described = client.get("/api/parcels/describe").json["data"]["columns"]
+    assert parcels.get("/api/parcels?format=csv").text.count("\r\n") == 10
+    assert parcels.get("/api/parcels?wieght=1").json["errors"][0]["suggestion"] == "weight"
+    assert "parcels" in {e["name"] for e in parcels.get("/api/collections").json["data"]}
+    described = parcels.get("/api/parcels/describe").json["data"]["columns"]
     assert [column["name"] for column in described] == ["id", "weight", "sent_on"]
     document = another_app.extensions["flask-smorest"]["apis"][""]["ext_obj"].spec.to_dict()
     assert "/api/parcels:search" in document["paths"]

@@ -1,8 +1,11 @@
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend.core.collections import Collection, Limits
+from backend.core.collections import Col, Collection, Id, Limits, read
+from backend.core.collections.problems import QueryTimeout
+from backend.core.database import transaction
 
 PATHS = ("/api/samples", "/api/samples/aggregates", "/api/samples/3", "/api/samples/describe")
 quiet = settings(
@@ -208,12 +211,6 @@ def test_a_plus_sign_that_became_a_blank_is_explained(client):
 
 
 def test_a_statement_that_takes_too_long_is_stopped_and_says_what_to_do(library, declared, table):
-    import sqlalchemy as sa
-
-    from backend.core.collections import Col, Id, read
-    from backend.core.collections.problems import QueryTimeout
-    from backend.core.database import transaction
-
     late = sa.select(table.sample.c.id).where(sa.func.pg_sleep(0.1).cast(sa.Text) == "").subquery()
     slow = Collection("late", model=late, columns=[Col("id", Id())], limits=Limits(seconds=1))
     with library.app_context(), pytest.raises(QueryTimeout) as caught, transaction():

@@ -1,4 +1,3 @@
-import operator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -14,17 +13,23 @@ quiet = settings(
     max_examples=150,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-COMPARE = {
-    "gt": operator.gt,
-    "gte": operator.ge,
-    "lt": operator.lt,
-    "lte": operator.le,
-    "eq": operator.eq,
-}
 
 
 def item(text):
     return '"' + text.replace('"', '""') + '"' if text == "" or set(text) & {",", '"'} else text
+
+
+MEANINGS = {
+    "eq": lambda value, operands: value == operands[0],
+    "gt": lambda value, operands: value > operands[0],
+    "gte": lambda value, operands: value >= operands[0],
+    "lt": lambda value, operands: value < operands[0],
+    "lte": lambda value, operands: value <= operands[0],
+    "between": lambda value, operands: operands[0] <= value <= operands[1],
+    "in": lambda value, operands: value in operands,
+    "contains": lambda value, operands: operands[0].lower() in value.lower(),
+    "startswith": lambda value, operands: value.lower().startswith(operands[0].lower()),
+}
 
 
 def holds(op, value, operands):
@@ -33,17 +38,7 @@ def holds(op, value, operands):
         return (value is None) is operands[0]
     if op in {"ne", "nin"}:
         return value not in operands
-    if value is None:
-        return False
-    if op == "between":
-        return operands[0] <= value <= operands[1]
-    if op == "in":
-        return value in operands
-    if op == "contains":
-        return operands[0].lower() in value.lower()
-    if op == "startswith":
-        return value.lower().startswith(operands[0].lower())
-    return COMPARE[op](value, operands[0])
+    return value is not None and MEANINGS[op](value, operands)
 
 
 def near(column, rows):
@@ -57,7 +52,9 @@ def near(column, rows):
         "decimal": st.decimals(-999, 999, places=4),
         "date": st.dates(date(1, 1, 3), date(9999, 12, 28)),
         "timestamp": st.datetimes(
-            datetime(1, 1, 3), datetime(9999, 12, 28), timezones=st.just(UTC)
+            datetime(1, 1, 3),  # noqa: DTZ001  hypothesis adds the zone
+            datetime(9999, 12, 28),  # noqa: DTZ001
+            timezones=st.just(UTC),
         ),
         "id": st.integers(0, 2**31 - 1),
         "reference": st.integers(0, 9),
@@ -196,14 +193,17 @@ def test_a_list_with_an_empty_or_unclosed_item_is_refused(get, text):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        *(("number", text) for text in ("1_0", " 1", "١", "5.0", "1e3", "0x1", "+1", "2147483648")),
+        *(
+            ("number", text)
+            for text in ("1_0", " 1", "\u0661", "5.0", "1e3", "0x1", "+1", "2147483648")
+        ),
         *(
             ("amount", text)
             for text in ("1e3", "1_0.00", "1,000", "5€", "1.239", "NaN", "12345678901")
         ),
         *(
             ("day", text)
-            for text in ("20240105", "2024-W01-1", "2024-02-30", "0001-01-01", "٢٠٢٤-٠١-٠١")
+            for text in ("20240105", "2024-W01-1", "2024-02-30", "0001-01-01", "\u0662024-01-01")
         ),
         *(
             ("seen_at", text)

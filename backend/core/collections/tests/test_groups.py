@@ -10,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from backend.core.collections.buckets import first_day, following
+
 PATH = "/api/samples/aggregates"
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kathmandu", "America/New_York")
 quiet = settings(
@@ -282,18 +284,13 @@ def test_files_of_groups_carry_the_same_rows(get):
     assert [json.loads(line) for line in lines] == rows
     text = get(PATH, parameters, headers={"Accept": "text/csv"}).text
     read = list(csv.DictReader(io.StringIO(text, newline="")))
-    plain = [
-        row | {"label": row["label"][1:] if row["label"].startswith("'") else row["label"]}
-        for row in read
-    ]
+    plain = [row | {"label": row["label"].removeprefix("'")} for row in read]
     shown = [{n: "" if v is None else str(v) for n, v in row.items()} for row in rows]
     assert plain == shown
 
 
 @pytest.mark.parametrize("year", range(2014, 2027))
 def test_weeks_at_new_year_are_those_of_iso(year):
-    from backend.core.collections.buckets import first_day, following
-
     for offset in range(-5, 8):
         day = date(year, 1, 1) + timedelta(days=offset)
         start = first_day("week", day)

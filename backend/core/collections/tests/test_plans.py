@@ -1,7 +1,7 @@
 import pytest
 import sqlalchemy as sa
 
-from backend.core import collections
+from backend.core import collections, database
 from backend.core.collections import Col, Collection, folded
 from backend.core.collections.cursor import Position
 from backend.core.collections.declaration import EVERYTHING
@@ -14,25 +14,25 @@ from backend.core.database import transaction
 ROWS = 60_000
 
 
+MANY = sa.Table(
+    "many",
+    sa.MetaData(),
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String(collation="C"), nullable=False),
+    sa.Column("day", sa.Date, nullable=False),
+    sa.Column("paid_on", sa.Date),
+    sa.Index("many_day_id", sa.text("day desc"), sa.text("id")),
+    sa.Index("many_paid_id", sa.text("paid_on"), sa.text("id")),
+)
+sa.Index("many_folded", folded(MANY.c.name))
+
+
 @pytest.fixture(scope="module")
 def many(library):
     """A collection of many rows, indexed for its default order and for the beginning of names."""
-    from backend.core import database
-
-    table = sa.Table(
-        "many",
-        sa.MetaData(),
-        sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("name", sa.String(collation="C"), nullable=False),
-        sa.Column("day", sa.Date, nullable=False),
-        sa.Column("paid_on", sa.Date),
-        sa.Index("many_day_id", sa.text("day desc"), sa.text("id")),
-        sa.Index("many_paid_id", sa.text("paid_on"), sa.text("id")),
-    )
-    table.append_constraint(sa.Index("many_folded", folded(table.c.name)))
     engine = database.engine(library.extensions["settings"].database_owner_url)
     with engine.begin() as connection:
-        table.create(connection)
+        MANY.create(connection)
         connection.exec_driver_sql(
             "insert into many select n, 'Näme ' || n, date '2020-01-01' + n %% 500,"
             " case when n %% 3 = 0 then null else date '2021-01-01' + n %% 700 end"
@@ -43,7 +43,7 @@ def many(library):
     engine.dispose()
     return Collection(
         "many",
-        model=table,
+        model=MANY,
         default_sort="-day",
         columns=[
             Col("id", collections.Id()),
