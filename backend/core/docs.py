@@ -228,11 +228,11 @@ def sample(openapi: Schema, schema: Schema, depth: int = 0) -> Any:
     for name in ("oneOf", "anyOf", "allOf"):
         if schema.get(name):
             return sample(openapi, schema[name][0], depth)
-    kind: Any = schema.get("type", "object")
+    kind = schema.get("type", "object")
     kind = kind[0] if isinstance(kind, list) else kind
     if kind == "object" and depth < DEEPEST:
-        inner = schema.get("properties", {})
-        needed = schema.get("required", inner)
+        inner: Schema = schema.get("properties", {})
+        needed: list[str] = schema.get("required", list(inner))
         return {name: sample(openapi, inner[name], depth + 1) for name in inner if name in needed}
     if kind == "array":
         return [sample(openapi, schema.get("items", {}), depth + 1)]

@@ -183,8 +183,9 @@ class Reading:
             self._note_long(line, found)
             return None
         values = {}
+        has_line_ends = _LINE_END.search("".join(found)) is not None
         for number, name in enumerate(self.columns, start=1):
-            here = line + _line_ends(*found[: number - 1])
+            here = line + (_line_ends(*found[: number - 1]) if has_line_ends else 0)
             if number > len(found):
                 detail = f"The row ends after {len(found)} of {len(COLUMNS)} cells."
                 self._note(here, number, "short_row", detail if found else "The line is empty.")
