@@ -5,61 +5,18 @@ from hypothesis import strategies as st
 
 from backend.domains.expenses.collections import expenses
 
-NAMES = st.sampled_from(
-    [
-        *expenses.columns,
-        "amount[gte]",
-        "date[between]",
-        "departments[in]",
-        "project_name[contains]",
-        "by",
-        "sort",
-        "order",
-        "limit",
-        "page",
-        "cursor",
-        "fields",
-        "metrics",
-        "having[count][gte]",
-        "fill",
-        "top",
-        "totals",
-        "tz",
-        "count",
-        "format",
-        "include",
-    ]
-) | st.text(max_size=8)
-VALUES = st.sampled_from(
-    [
-        "",
-        "1",
-        "-1",
-        "9" * 400,
-        "1e9",
-        "null",
-        "true",
-        "departments",
-        "month(date)",
-        "day(date)",
-        "2024-02-30",
-        "2024-03-01,2024-01-01",
-        "0001-01-03",
-        "9999-12-28",
-        "-amount",
-        "zero",
-        "Legal",
-        "count,sum(amount)",
-        "\x00",
-        '"',
-        '"a""b",c',
-        "%",
-        "€",
-        "csv",
-        "Sam",
-        "Europe/Berlin",
-    ]
-) | st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+WORDS = (
+    "by sort order limit page cursor fields metrics having[count][gte] fill top totals tz count "
+    "format include amount[gte] date[between] departments[in] project_name[contains]"
+)
+TEXTS = (
+    "1 -1 1e9 null true departments month(date) day(date) 2024-02-30 2024-03-01,2024-01-01 "
+    '0001-01-03 9999-12-28 -amount zero Legal count,sum(amount) " "a""b",c % € csv Sam UTC'
+)
+NAMES = st.sampled_from([*expenses.columns, *WORDS.split()]) | st.text(max_size=8)
+VALUES = st.sampled_from(["", "\0", "9" * 400, *TEXTS.split()]) | st.text(
+    st.characters(exclude_categories=("Cs",)), max_size=12
+)
 
 
 @given(
