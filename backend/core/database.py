@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from functools import wraps
 from socket import SHUT_RDWR, socket
 from threading import Lock, Timer
+from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,10 +14,14 @@ import click
 import psycopg
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Engine, MetaData, create_engine
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection, IsolationLevel
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, Session, mapped_column
+from sqlalchemy.pool import ConnectionPoolEntry
 
 _POOLS_LOCK = Lock()
+IDLE_SECONDS = 1.0
 
 CONVENTION = {
     "ix": "%(table_name)s_%(column_0_N_name)s_index",
@@ -97,7 +102,7 @@ def snapshot(*, seconds: int) -> Iterator[psycopg.Connection[Any]]:
     It may only read. Each statement ends after so many seconds; so does the connection, also when
     it waits for a caller who has stopped reading.
     """
-    with _snapshots().connect() as connection:
+    with _pool("", "REPEATABLE READ", size=4).connect() as connection:
         raw: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]  # a pool's proxy hides the driver's type
         raw.execute(
             "select set_config('statement_timeout', %(most)s, true),"
@@ -118,32 +123,66 @@ def snapshot(*, seconds: int) -> Iterator[psycopg.Connection[Any]]:
             watchdog.cancel()
 
 
+@contextmanager
+def reading(*, seconds: int) -> Iterator[Connection]:
+    """Lend a connection for reading, whose statements end after so many seconds.
+
+    It is the present transaction's where one is open. Otherwise each statement is a transaction of
+    its own: begin, time limit and commit would be three more round trips beside a short query.
+    """
+    is_own = isinstance(db.session.get_bind(), Connection)
+    if is_own or db.session().in_transaction():
+        connection = db.session.connection()
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {seconds * 1000:d}")
+        yield connection
+        return
+    with _pool(f"-c statement_timeout={seconds}s", "AUTOCOMMIT", size=8).connect() as connection:
+        yield connection
+
+
 def _hang_up(descriptor: int) -> None:
     """Close the connection under a reader that no statement timeout would reach."""
     with suppress(OSError), socket(fileno=os.dup(descriptor)) as connection:
         connection.shutdown(SHUT_RDWR)
 
 
-def _snapshots() -> Engine:
-    """Return the small pool of connections that only read one moment."""
+def _pool(options: str, isolation: IsolationLevel, *, size: int) -> Engine:
+    """Return the pool of connections with these options that only read."""
     url = current_app.extensions["settings"].database_url
-    pools: dict[str, Engine] = current_app.extensions["snapshots"]
+    pools: dict[tuple[str, str], Engine] = current_app.extensions["pools"]
     with _POOLS_LOCK:
-        if url not in pools:
-            pools[url] = create_engine(
+        if (url, options) not in pools:
+            pools[url, options] = made = create_engine(
                 driver_url(url),
-                isolation_level="REPEATABLE READ",
-                pool_size=4,
+                hide_parameters=True,
+                isolation_level=isolation,
+                pool_size=size,
                 max_overflow=0,
                 pool_timeout=5,
-                pool_pre_ping=True,
                 connect_args={
                     "connect_timeout": 5,
-                    "application_name": "quintet snapshot",
-                    "options": "-c default_transaction_read_only=on",
+                    "application_name": "quintet reading",
+                    "options": f"-c default_transaction_read_only=on {options}",
                 },
             )
-    return pools[url]
+            _test_when_idle(made)
+    return pools[url, options]
+
+
+def _test_when_idle(engine: Engine) -> None:
+    """Test a connection before it is lent again, unless it answered a moment ago."""
+
+    @event.listens_for(engine, "checkin")
+    def note(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["answered"] = monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def test(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if monotonic() - record.info.get("answered", monotonic()) > IDLE_SECONDS:
+            try:
+                engine.dialect.do_ping(connection)
+            except psycopg.Error as error:
+                raise DisconnectionError from error
 
 
 def driver_url(url: str) -> str:
@@ -168,7 +207,7 @@ def init_app(app: Flask) -> None:
         "pool_timeout": 5,
         "connect_args": {"connect_timeout": 5, "application_name": "quintet"},
     }
-    app.extensions["snapshots"] = {}
+    app.extensions["pools"] = {}
     db.init_app(app)
 
 

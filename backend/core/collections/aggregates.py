@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import Any
 
+from sqlalchemy import Connection
+
 from backend.core.collections import buckets
 from backend.core.collections.declaration import Collection, Scope
 from backend.core.collections.group_links import rows_link
@@ -19,7 +21,7 @@ from backend.core.collections.group_statements import (
 )
 from backend.core.collections.grouping import GroupKey, GroupQuery, Metric
 from backend.core.collections.problems import InvalidQuery
-from backend.core.collections.statements import limit_time
+from backend.core.database import reading
 
 
 @dataclass(frozen=True)
@@ -54,30 +56,87 @@ def aggregate(collection: Collection, query: GroupQuery, scope: Scope) -> Groups
     :raises InvalidQuery: when there are more groups or buckets than are answered
     :raises QueryTimeout: when PostgreSQL takes too long
     """
-    limit_time(collection.limits.seconds)
-    every = read_groups(collection, query, scope)
-    if len(every) > MOST_READ:
-        raise _too_many("by", MOST_READ)
-    needs_all = query.totals or any(metric.kind == "share" for metric in query.metrics)
-    totals = _totals(collection, query, scope, every) if needs_all else {}
-    filled = _fill(collection, query, every) if query.fill else every
-    for group in filled:
-        group.values = figures(query, group.parts, totals)
-    groups = [each for each in filled if _passes(query, each)]
-    _sort(query, groups)
-    kept = groups if query.top is None else groups[: query.top]
-    if len(kept) > collection.limits.groups:
-        raise _too_many("by", collection.limits.groups)
-    rest = groups[len(kept) :]
-    other = _other(collection, query, scope, rest, totals) if rest else None
-    return Groups(
-        query=query,
-        rows=[_row(collection, query, group) for group in kept],
-        totals=_shown(query, figures(query, totals, totals)) if query.totals else None,
-        other=other,
-        count=len(groups),
-        currency=_currency(collection, query),
-    )
+    with reading(seconds=collection.limits.seconds) as connection:
+        return _Aggregation(connection, collection, query, scope).answer()
+
+
+class _Aggregation:
+    """What is needed while the groups of one request are read and put together."""
+
+    def __init__(
+        self, connection: Connection, collection: Collection, query: GroupQuery, scope: Scope
+    ) -> None:
+        self.connection, self.collection = connection, collection
+        self.query, self.scope = query, scope
+
+    def answer(self) -> Groups:
+        query, limits = self.query, self.collection.limits
+        every = read_groups(self.connection, self.collection, query, self.scope)
+        if len(every) > MOST_READ:
+            raise _too_many("by", MOST_READ)
+        needs_all = query.totals or any(metric.kind == "share" for metric in query.metrics)
+        totals = self._totals(every) if needs_all else {}
+        filled = self._fill(every) if query.fill else every
+        for group in filled:
+            group.values = figures(query, group.parts, totals)
+        groups = [each for each in filled if _passes(query, each)]
+        _sort(query, groups)
+        kept = groups if query.top is None else groups[: query.top]
+        if len(kept) > limits.groups:
+            raise _too_many("by", limits.groups)
+        rest = groups[len(kept) :]
+        return Groups(
+            query=query,
+            rows=[_row(self.collection, query, group) for group in kept],
+            totals=_shown(query, figures(query, totals, totals)) if query.totals else None,
+            other=self._other(rest, totals) if rest else None,
+            count=len(groups),
+            currency=_currency(self.collection, query),
+        )
+
+    def _together(self, members: list[str] | None) -> dict[str, Any]:
+        return read_together(self.connection, self.collection, self.query, self.scope, members)
+
+    def _totals(self, every: list[Group]) -> dict[str, Any]:
+        """Return the parts of all rows: added up, or counted anew where that is not the same."""
+        if not self.query.by:
+            return every[0].parts
+        return self._together(None) if has_distinct(self.query) else combine(every, self.query)
+
+    def _other(self, rest: list[Group], totals: dict[str, Any]) -> dict[str, Any]:
+        parts = combine(rest, self.query)
+        if has_distinct(self.query):
+            parts = self._together([each.member for each in rest if each.member is not None])
+        return {"groups": len(rest)} | _shown(self.query, figures(self.query, parts, totals))
+
+    def _fill(self, every: list[Group]) -> list[Group]:
+        """Return the groups, and an empty one for each bucket that a combination of keys lacks."""
+        query, most = self.query, self.collection.limits.groups
+        at, key = next((at, key) for at, key in enumerate(query.by) if key.bucket)
+        span = self._span(key, [group.keys[at] for group in every])
+        others = dict.fromkeys((*g.keys[:at], *g.keys[at + 1 :]) for g in every)
+        if len(query.by) == 1:
+            others = {(): None}
+        if len(span) > most or len(others) * len(span) > MOST_READ:
+            raise _too_many("fill", most)
+        found = {_identity(group.keys): group for group in every}
+        for rest in others:
+            for value in span:
+                keys = (*rest[:at], value, *rest[at:])
+                found.setdefault(_identity(keys), Group(keys, empty_parts(query)))
+        return list(found.values())
+
+    def _span(self, key: GroupKey, found: list[Any]) -> list[Any]:
+        """Return the buckets between the filter's bounds, else from the first row to the last."""
+        zone, most = self.query.tz or "UTC", self.collection.limits.groups
+        first, last = buckets.asked_bounds(key, self.query.conditions, zone)
+        present = sorted(_comparable(each) for each in found if each is not None)
+        if present:
+            first = present[0] if first is None else first
+            last = present[-1] if last is None else last
+        if first is None or last is None or first > last:
+            return []
+        return buckets.series(self.connection, self.collection, key, first, last, zone, most)
 
 
 def figures(query: GroupQuery, parts: dict[str, Any], totals: dict[str, Any]) -> dict[str, Any]:
@@ -107,31 +166,6 @@ def _quotient(metric: Metric, part: Any, whole: Any) -> Decimal | None:
         return quotient.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
 
 
-def _totals(
-    collection: Collection, query: GroupQuery, scope: Scope, every: list[Group]
-) -> dict[str, Any]:
-    """Return the parts of all rows: added up, but for distinct counts, which are counted anew."""
-    if not query.by:
-        return every[0].parts
-    if has_distinct(query):
-        return read_together(collection, query, scope, None)
-    return combine(every, query)
-
-
-def _other(
-    collection: Collection,
-    query: GroupQuery,
-    scope: Scope,
-    rest: list[Group],
-    totals: dict[str, Any],
-) -> dict[str, Any]:
-    parts = combine(rest, query)
-    if has_distinct(query):
-        members = [group.member for group in rest if group.member is not None]
-        parts = read_together(collection, query, scope, members)
-    return {"groups": len(rest)} | _shown(query, figures(query, parts, totals))
-
-
 def _passes(query: GroupQuery, group: Group) -> bool:
     return all(each.holds(group.values[each.metric.name]) for each in query.having)
 
@@ -145,40 +179,14 @@ def _sort(query: GroupQuery, groups: list[Group]) -> None:
         ]
         order = [at for at, value in enumerate(found) if value is not None]
         order.sort(key=lambda at: _comparable(found[at]), reverse=each.descending)
-        if each.descending:
-            order = _stable(order, found)
         nulls = [at for at, value in enumerate(found) if value is None]
         order = nulls + order if each.nulls_first else order + nulls
         groups[:] = [groups[at] for at in order]
 
 
-def _stable(order: list[int], found: list[Any]) -> list[int]:
-    """Return a descending order in which equal values stay as they came."""
-    return sorted(sorted(order), key=lambda at: _comparable(found[at]), reverse=True)
-
-
 def _comparable(value: Any) -> Any:
     # Two hours of one name are told apart by their instants alone.
     return value[1] if isinstance(value, tuple) else value
-
-
-def _fill(collection: Collection, query: GroupQuery, every: list[Group]) -> list[Group]:
-    """Return the groups, and one without rows for each bucket that a combination of keys lacks."""
-    at, key = next((at, key) for at, key in enumerate(query.by) if key.bucket)
-    span = _span(collection, query, key, [group.keys[at] for group in every])
-    if len(span) > collection.limits.groups:
-        raise _too_many("fill", collection.limits.groups)
-    others = dict.fromkeys((*g.keys[:at], *g.keys[at + 1 :]) for g in every)
-    if len(query.by) == 1:
-        others = {(): None}
-    found = {_identity(group.keys): group for group in every}
-    if len(others) * len(span) > MOST_READ:
-        raise _too_many("fill", MOST_READ)
-    for rest in others:
-        for value in span:
-            keys = (*rest[:at], value, *rest[at:])
-            found.setdefault(_identity(keys), Group(keys, empty_parts(query)))
-    return list(found.values())
 
 
 def _identity(keys: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -189,20 +197,6 @@ def _moment(key: tuple[Any, Any]) -> Any:
     # Where midnight comes twice, a day has one name and two possible starts.
     local, instant = key
     return instant if local.hour or local.minute else (local.date(), instant.date())
-
-
-def _span(collection: Collection, query: GroupQuery, key: GroupKey, found: list[Any]) -> list[Any]:
-    """Return the buckets between the filter's bounds, else between the first and the last row."""
-    zone, most = query.tz or "UTC", collection.limits.groups
-    first, last = buckets.asked_bounds(key, query.conditions, zone)
-    present = sorted((each for each in found if each is not None), key=_comparable)
-    if present:
-        ends = [_comparable(present[0]), _comparable(present[-1])]
-        first = ends[0] if first is None else first
-        last = ends[1] if last is None else last
-    if first is None or last is None or first > last:
-        return []
-    return buckets.series(collection, key, first, last, zone, most)
 
 
 def _row(collection: Collection, query: GroupQuery, group: Group) -> dict[str, Any]:

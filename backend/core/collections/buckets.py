@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import DateTime, Interval, bindparam, func, literal_column, select
+from sqlalchemy import Connection, DateTime, Interval, bindparam, func, literal_column, select
 from sqlalchemy import Text as SqlText
 
 from backend.core.collections.declaration import Collection
@@ -96,11 +96,17 @@ def _extent(condition: Condition, zone: str, step: timedelta) -> tuple[list[Any]
 
 
 def series(  # noqa: PLR0913, PLR0917  the two ends of a row of buckets
-    collection: Collection, key: GroupKey, first: Any, last: Any, zone: str, most: int
+    connection: Connection,
+    collection: Collection,
+    key: GroupKey,
+    first: Any,
+    last: Any,
+    zone: str,
+    most: int,
 ) -> list[Key]:
     """Return the buckets from the first value's to the last one's, at most one more than most."""
     if key.bucket == "hour":
-        return _hours(collection, first, last, zone, most)
+        return _hours(connection, collection, first, last, zone, most)
     is_instant = isinstance(first, datetime)
     local = ZoneInfo(zone)
     days = [each.astimezone(local).date() if is_instant else each for each in (first, last)]
@@ -112,8 +118,13 @@ def series(  # noqa: PLR0913, PLR0917  the two ends of a row of buckets
     return found
 
 
-def _hours(
-    collection: Collection, first: datetime, last: datetime, zone: str, most: int
+def _hours(  # noqa: PLR0913, PLR0917  as its caller
+    connection: Connection,
+    collection: Collection,
+    first: datetime,
+    last: datetime,
+    zone: str,
+    most: int,
 ) -> list[Key]:
     """Return hours as PostgreSQL cuts them; a zone may shift by less than one."""
 
@@ -131,5 +142,6 @@ def _hours(
     last = min(last, first + timedelta(hours=most + 1))
     prepared = statement(collection, ("hours",), build)
     return [
-        (local, at) for at, local in run(prepared, {"first": first, "last": last, "zone": zone})
+        (local, at)
+        for at, local in run(connection, prepared, {"first": first, "last": last, "zone": zone})
     ]

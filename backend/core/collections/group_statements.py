@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
+    Connection,
     DateTime,
     Integer,
     Select,
@@ -55,11 +56,13 @@ def part_names(metric: Metric) -> list[str]:
     return [f"{kind} {name}" for kind in kinds]
 
 
-def read_groups(collection: Collection, query: GroupQuery, scope: Scope) -> list[Group]:
+def read_groups(
+    connection: Connection, collection: Collection, query: GroupQuery, scope: Scope
+) -> list[Group]:
     """Return the groups, one more than may be looked through if there are too many."""
     shape_ = ("groups", *_shape(query, scope))
     prepared = statement(collection, shape_, lambda: _groups(collection, query, scope))
-    rows = run(prepared, _values(query, scope) | {"group_limit": MOST_READ + 1})
+    rows = run(connection, prepared, _values(query, scope) | {"group_limit": MOST_READ + 1})
     names, wide = _parts(query), [_is_instant(key) for key in query.by]
     found = []
     for row in rows:
@@ -75,7 +78,11 @@ def read_groups(collection: Collection, query: GroupQuery, scope: Scope) -> list
 
 
 def read_together(
-    collection: Collection, query: GroupQuery, scope: Scope, members: list[str] | None
+    connection: Connection,
+    collection: Collection,
+    query: GroupQuery,
+    scope: Scope,
+    members: list[str] | None,
 ) -> dict[str, Any]:
     """Return the parts over all rows, or those of some groups, for what does not add up."""
     shape_ = ("together", *_shape(query, scope), members is None)
@@ -83,7 +90,7 @@ def read_together(
         collection, shape_, lambda: _together(collection, query, scope, is_all=members is None)
     )
     values = _values(query, scope) | ({} if members is None else {"members": members})
-    (row,) = run(prepared, values)
+    (row,) = run(connection, prepared, values)
     return dict(zip(_parts(query), row, strict=True))
 
 

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from psycopg.errors import QueryCanceled
-from sqlalchemy import ClauseElement
+from sqlalchemy import ClauseElement, Connection
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import OperationalError
 
 from backend.core.collections.declaration import Collection
 from backend.core.collections.problems import QueryTimeout
-from backend.core.database import db
 
 MAX_SHAPES = 2000
 
@@ -43,15 +42,13 @@ def statement(collection: Collection, shape: Any, build: Callable[[], ClauseElem
     return found
 
 
-def run(prepared: Statement, values: Mapping[str, Any]) -> list[Any]:
-    """Return the rows of the statement, in the present transaction.
+def run(connection: Connection, prepared: Statement, values: Mapping[str, Any]) -> list[Any]:
+    """Return the rows of the statement.
 
-    :raises QueryTimeout: when the time limit of the transaction is passed
+    :raises QueryTimeout: when it takes longer than the connection allows
     """
     try:
-        result = db.session.connection().exec_driver_sql(
-            prepared.text, {**prepared.constants, **values}
-        )
+        result = connection.exec_driver_sql(prepared.text, {**prepared.constants, **values})
         return result.cursor.fetchall()  # type: ignore[return-value]  # a select has them
     except OperationalError as error:
         raise too_slow(error) from error
@@ -72,13 +69,8 @@ def too_slow(error: OperationalError) -> Exception:
     return error
 
 
-def limit_time(seconds: int) -> None:
-    """Stop each further statement of the present transaction after so many seconds."""
-    db.session.connection().exec_driver_sql(f"SET LOCAL statement_timeout = {seconds * 1000:d}")
-
-
-def plan_rows(prepared: Statement, values: Mapping[str, Any]) -> int:
+def plan_rows(connection: Connection, prepared: Statement, values: Mapping[str, Any]) -> int:
     """Return how many rows the planner expects."""
     explained = Statement(f"EXPLAIN (FORMAT JSON) {prepared.text}", prepared.constants)
-    ((plan,),) = run(explained, values)
+    ((plan,),) = run(connection, explained, values)
     return int(plan[0]["Plan"]["Plan Rows"])

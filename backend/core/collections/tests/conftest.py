@@ -71,7 +71,7 @@ def _application(copy, tmp_path_factory):
 def _end(app):
     with app.app_context():
         db.engine.dispose()
-    for pool in app.extensions["snapshots"].values():
+    for pool in app.extensions["pools"].values():
         pool.dispose()
 
 
@@ -146,11 +146,9 @@ def statements(library):
     def note_down(_connection, _cursor, statement, *_rest):
         seen.append(statement)
 
-    with library.app_context():
-        engine = db.engine
-    sa.event.listen(engine, "before_cursor_execute", note_down)
+    sa.event.listen(sa.Engine, "before_cursor_execute", note_down)
     yield seen
-    sa.event.remove(engine, "before_cursor_execute", note_down)
+    sa.event.remove(sa.Engine, "before_cursor_execute", note_down)
 
 
 @pytest.fixture

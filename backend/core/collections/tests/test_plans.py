@@ -6,10 +6,10 @@ from backend.core.collections import Col, Collection, folded
 from backend.core.collections.cursor import Position
 from backend.core.collections.declaration import EVERYTHING
 from backend.core.collections.listing import rows_statement
-from backend.core.collections.pages import _values
+from backend.core.collections.pages import page_values
 from backend.core.collections.parse import parse_list
 from backend.core.collections.statements import Statement, compile_statement, run
-from backend.core.database import transaction
+from backend.core.database import reading
 
 ROWS = 60_000
 
@@ -62,10 +62,10 @@ def plan(library, collection, query_string, position=None):
         texts = (None if text is None else key.column.type.parse(text) for key, text in keys)
         position = Position(is_back=False, values=tuple(texts))
     built = compile_statement(rows_statement(collection, query, EVERYTHING, position))
-    values = _values(collection, query, EVERYTHING, position)
+    values = page_values(collection, query, EVERYTHING, position)
     explained = Statement(f"EXPLAIN (ANALYZE, BUFFERS, COSTS off) {built.text}", built.constants)
-    with library.app_context(), transaction():
-        return "\n".join(row[0] for row in run(explained, values))
+    with library.app_context(), reading(seconds=5) as connection:
+        return "\n".join(row[0] for row in run(connection, explained, values))
 
 
 def touched(text):
