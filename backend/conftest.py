@@ -57,7 +57,7 @@ def _session_app(tmp_path_factory):
         yield app
         with app.app_context():
             db.engine.dispose()
-        _dispose_snapshots(app)
+        _dispose_pools(app)
 
 
 def _create_app(copy, tmp_path_factory):
@@ -113,14 +113,14 @@ def _real_database(app: Flask):
         )
         yield app
         db.session.remove()
-        _dispose_snapshots(app)
+        _dispose_pools(app)
         app.extensions["settings"] = settings
         _swap_engine(app, engine)
         own.dispose()
 
 
-def _dispose_snapshots(app):
-    for pool in app.extensions["snapshots"].values():
+def _dispose_pools(app):
+    for pool in app.extensions["pools"].values():
         pool.dispose()
 
 
