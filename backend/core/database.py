@@ -130,8 +130,8 @@ def reading(*, seconds: int) -> Iterator[Connection]:
     It is the present transaction's where one is open. Otherwise each statement is a transaction of
     its own: begin, time limit and commit would be three more round trips beside a short query.
     """
-    is_own = isinstance(db.session.get_bind(), Connection)
-    if is_own or db.session().in_transaction():
+    is_open = db.session.registry.has() and db.session().in_transaction()
+    if is_open or isinstance(db.engine, Connection):
         connection = db.session.connection()
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = {seconds * 1000:d}")
         yield connection

@@ -1,7 +1,6 @@
 """Cursors: the sort values of a page's edge, signed, and bound to what they were given for."""
 
 import base64
-import hashlib
 import hmac
 import json
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 
 from backend.core.collections.declaration import Collection, Scope
 from backend.core.collections.problems import InvalidQuery
-from backend.core.collections.query import Query, SortKey
+from backend.core.collections.query import Query, SortKey, short_hash
 from backend.core.collections.types import Refused
 from backend.core.config import current_settings
 from backend.core.errors import DomainError
@@ -91,22 +90,12 @@ def _value(key: SortKey, text: str) -> Any:
 
 def bindings(query: Query, scope: Scope) -> dict[str, str]:
     """Return short hashes of what a cursor is bound to."""
-    return {
-        "f": short_hash([query.filtered(), query.tz]),
-        "s": short_hash([key.word for key in query.sort]),
-        "u": scope_hash(scope),
-    }
+    return {**query.hashes, "u": scope_hash(scope)}
 
 
 def scope_hash(scope: Scope) -> str:
     """Return a short hash of which rows the caller may see."""
     return short_hash([scope.name, scope.values])
-
-
-def short_hash(content: Any) -> str:
-    """Return a short hash of anything that JSON can carry."""
-    text = json.dumps(content, sort_keys=True, default=str)
-    return _encode(hashlib.sha256(text.encode()).digest()[:9])
 
 
 def is_readable(cursor: str) -> bool:

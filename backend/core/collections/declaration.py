@@ -24,7 +24,7 @@ DATE_BUCKETS = ("year", "quarter", "month", "week", "day")
 BUCKETS = (*DATE_BUCKETS, "hour")
 METRICS = ("sum", "avg", "min", "max")
 # Cursors carry the values of sort keys, and have to fit the first line of a request.
-SORTABLE_LENGTH = 80
+SORTABLE_LENGTH, SORT_KEYS = 80, 5
 
 
 class DeclarationError(Exception):
@@ -270,10 +270,9 @@ class Collection:
             raise DeclarationError(f"{place} is a reserved word")
         if not each.name.isidentifier() or not each.name.isascii():
             raise DeclarationError(f"{place} is no plain name")
-        if each.sortable and isinstance(each.type, Text) and each.type.max_length > SORTABLE_LENGTH:
-            raise DeclarationError(
-                f"{place}: sortable text has at most {SORTABLE_LENGTH} characters"
-            )
+        longest = SORTABLE_LENGTH * SORT_KEYS // self.limits.sort_keys
+        if each.sortable and isinstance(each.type, Text) and each.type.max_length > longest:
+            raise DeclarationError(f"{place}: sortable text has at most {longest} characters")
         allowed: tuple[str, ...] = ()
         if isinstance(each.type, Timestamp):
             allowed = BUCKETS

@@ -47,8 +47,7 @@ class Doors:
         page = read_page(self.collection, query, scope)
         tag = None if page.revision is None else tag_of(page.revision)
         response = tagged(json_response(list_body(page)), tag)
-        pairs = read_pairs(query_string(), Mistakes())
-        response.headers["Link"] = links(request.path, pairs, page)
+        response.headers["Link"] = links(request.path, query_string(), page)
         response.headers["Accept-Query"] = JSON
         return response
 
@@ -111,7 +110,7 @@ class Doors:
             raise RecordNotFound(f"No record here has the id {text[:80]}.") from refused
 
     def _tag_of(self, query: Query, scope: Scope) -> Callable[[int], str]:
-        canonical = [query.applied(), query.cursor, query.page]
+        canonical = [query.applied_text, query.cursor, query.page]
         return self._tag(scope, canonical, query.format or "json")
 
     def _tag(self, scope: Scope, canonical: Any, media: str) -> Callable[[int], str]:

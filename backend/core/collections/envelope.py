@@ -2,13 +2,15 @@
 
 import json
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 
 from backend.core.collections.pages import Page
 
 # What stays readable in a link: RFC 8288 needs `<` and `>` away, RFC 3986 the brackets.
 SAFE = "-._~,:!'()*"
 SAFE_IN_BODY = SAFE + "[]"
+UNTOUCHED = SAFE + "%&=+/;@?$"
+PAGING = {"cursor", "page"}
 
 
 def list_body(page: Page) -> str:
@@ -17,14 +19,10 @@ def list_body(page: Page) -> str:
     place["has_more"] = page.has_more
     if page.query.page is not None:
         place |= {"number": page.query.page, "pages": page.pages}
-    meta = {
-        "count": page.count,
-        "count_kind": page.count_kind,
-        "notices": list(page.query.notices),
-        "applied": page.query.applied(),
-    }
-    data = ",".join(page.texts)
-    return f'{{"data":[{data}],"page":{dumps(place)},"meta":{dumps(meta)}}}\n'
+    meta = {"count": page.count, "count_kind": page.count_kind}
+    told = dumps(meta | {"notices": list(page.query.notices)})[:-1]
+    data, applied = ",".join(page.texts), page.query.applied_text
+    return f'{{"data":[{data}],"page":{dumps(place)},"meta":{told},"applied":{applied}}}}}\n'
 
 
 def record_body(text: str, applied: dict[str, Any]) -> str:
@@ -37,9 +35,9 @@ def dumps(content: Any) -> str:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
-def links(path: str, pairs: list[tuple[str, str]], page: Page) -> str:
+def links(path: str, query_string: str, page: Page) -> str:
     """Return the Link header: root-relative, so that no forged host gets into it."""
-    kept = [(name, value) for name, value in pairs if name not in {"cursor", "page"}]
+    kept = _kept(query_string)
     found: dict[str, list[tuple[str, str]]] = {}
     number, pages = page.query.page, page.pages
     if number is None:
@@ -55,8 +53,18 @@ def links(path: str, pairs: list[tuple[str, str]], page: Page) -> str:
         }
         targets = {rel: [("page", str(n))] for rel, n in numbers.items() if n}
     return ", ".join(
-        f'<{address(path, kept + extra)}>; rel="{rel}"' for rel, extra in targets.items()
+        f'<{path}?{"&".join([*kept, *(f"{n}={v}" for n, v in extra)])}>; rel="{rel}"'.replace(
+            "?>", ">"
+        )
+        for rel, extra in targets.items()
     )
+
+
+def _kept(query_string: str) -> list[str]:
+    """Return the parameters as they came, without those that name a page."""
+    safe = quote(query_string, safe=UNTOUCHED)
+    pieces = [piece for piece in safe.split("&") if piece]
+    return [each for each in pieces if unquote_plus(each.partition("=")[0]) not in PAGING]
 
 
 def address(path: str, pairs: list[tuple[str, str]], *, safe: str = SAFE) -> str:

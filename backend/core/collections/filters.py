@@ -109,7 +109,7 @@ def _check_between(column: Column, values: list[Any]) -> None:
     if len(values) != 2:  # noqa: PLR2004  that is what between means
         raise Refused("Two values are expected, the lower one first.")
     low, high = (day_start(each, "UTC") if is_day(each) else each for each in values)
-    if is_day(values[0]) != is_day(values[1]) and column.type.name == "timestamp":
+    if is_day(values[0]) != is_day(values[1]):
         raise Refused("Both are days or both are instants.")
     if low > high:
         ends = ",".join(column.type.wire(value) for value in reversed(values))

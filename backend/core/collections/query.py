@@ -1,12 +1,15 @@
 """A parsed request in normal form: what the text meant, with nothing of how it was written."""
 
+import base64
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 
 from backend.core.collections.declaration import Collection, Column
-from backend.core.collections.times import Timestamp
 
 LISTED = ("in", "nin", "between")
 
@@ -29,7 +32,7 @@ class Condition:
     @property
     def has_days(self) -> bool:
         """Whether a whole local day is compared with instants."""
-        return isinstance(self.column.type, Timestamp) and any(map(is_day, self.values))
+        return self.column.type.has_days and any(map(is_day, self.values))
 
     def applied(self) -> dict[str, Any]:
         """Return the condition as answers repeat it."""
@@ -110,6 +113,7 @@ class Query:
         """Return every condition, wherever it stands."""
         return self.conditions + tuple(self.tree.leaves() if self.tree else ())
 
+    @cached_property
     def filtered(self) -> Any:
         """Return the filter as answers repeat it."""
         if self.tree is not None:
@@ -121,10 +125,23 @@ class Query:
         names = list(self.fields)
         return names + [f"{inc}.{name}" for inc, inner in self.nested for name in inner]
 
+    @cached_property
+    def applied_text(self) -> str:
+        """Return the request in normal form, as JSON."""
+        return json.dumps(self.applied(), ensure_ascii=False, separators=(",", ":"))
+
+    @cached_property
+    def hashes(self) -> dict[str, str]:
+        """Return short hashes of filter and order, to which cursors are bound."""
+        return {
+            "f": short_hash([self.filtered, self.tz]),
+            "s": short_hash([key.word for key in self.sort]),
+        }
+
     def applied(self) -> dict[str, Any]:
         """Return the request in normal form."""
         return {
-            "filter": self.filtered(),
+            "filter": self.filtered,
             "sort": [key.word for key in self.sort],
             "fields": self.shown() if self.nested else list(self.fields),
             "include": [name for name, _ in self.nested],
@@ -156,3 +173,9 @@ def with_key(collection: Collection, keys: tuple[SortKey, ...]) -> tuple[SortKey
     if any(key.column is collection.key_column for key in keys):
         return keys
     return (*keys, SortKey(collection.key_column))
+
+
+def short_hash(content: Any) -> str:
+    """Return a short hash of anything that JSON can carry."""
+    text = json.dumps(content, sort_keys=True, default=str)
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()[:9]).decode()

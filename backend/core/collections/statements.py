@@ -4,15 +4,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 from psycopg.errors import QueryCanceled
 from sqlalchemy import ClauseElement, Connection
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from backend.core.collections.declaration import Collection
 from backend.core.collections.problems import QueryTimeout
 
 MAX_SHAPES = 2000
+NARROW = "The query took too long: narrow the filter, or sort by an indexed column."
+TIMEOUT = {"parameter": "", "code": "query_timeout", "detail": NARROW}
 
 _DIALECT: Any = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # untyped upstream
 
@@ -47,26 +50,19 @@ def run(connection: Connection, prepared: Statement, values: Mapping[str, Any]) 
 
     :raises QueryTimeout: when it takes longer than the connection allows
     """
+    driver: Any = connection.connection.driver_connection
     try:
-        result = connection.exec_driver_sql(prepared.text, {**prepared.constants, **values})
-        return result.cursor.fetchall()  # type: ignore[return-value]  # a select has them
-    except OperationalError as error:
-        raise too_slow(error) from error
-
-
-def too_slow(error: OperationalError) -> Exception:
-    """Return the timeout's own problem if the statement was stopped, else the error itself."""
-    if isinstance(error.orig, QueryCanceled):
-        return QueryTimeout(
-            errors=[
-                {
-                    "parameter": "",
-                    "code": "query_timeout",
-                    "detail": "Narrow the filter, or sort by an indexed column.",
-                }
-            ]
-        )
-    return error
+        # The statement is the driver's already: SQLAlchemy's result would only cost time.
+        return driver.execute(prepared.text, {**prepared.constants, **values}).fetchall()  # type: ignore[no-any-return]  # psycopg's rows
+    except QueryCanceled as error:
+        raise QueryTimeout(NARROW, errors=[TIMEOUT]) from error
+    except psycopg.Error as error:
+        is_lost = bool(driver.closed)
+        if is_lost:
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            prepared.text, None, error, psycopg.Error, connection_invalidated=is_lost
+        ) from error
 
 
 def plan_rows(connection: Connection, prepared: Statement, values: Mapping[str, Any]) -> int:

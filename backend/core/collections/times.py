@@ -50,6 +50,7 @@ class Timestamp(Type):
     name = "timestamp"
     plural = "Timestamps"
     operators = ORDERED
+    has_days = True
 
     def parse(self, text: str) -> date | datetime:
         """Return the instant, or the day when only a date is written."""
@@ -69,6 +70,14 @@ class Timestamp(Type):
             return datetime.fromisoformat(text.upper()).astimezone(UTC)
         except (ValueError, OverflowError):
             raise Refused("There is no such time of day or offset.") from None
+
+    def day_start(self, day: date, zone: str) -> datetime:
+        """Return the instant at which the day begins in the zone."""
+        return day_start(day, zone)
+
+    def day_end(self, day: date, zone: str) -> datetime:
+        """Return the instant at which the next day begins in the zone."""
+        return day_end(day, zone)
 
     def load(self, content: Any) -> datetime:
         """Return the instant of a body: there a day is not enough."""

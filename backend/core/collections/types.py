@@ -50,6 +50,9 @@ class Type:
     plural: ClassVar[str] = ""
     operators: ClassVar[tuple[str, ...]] = PLAIN
     is_text: ClassVar[bool] = False
+    # Whether a bare date stands for a whole day of moments, and whether case is ignored.
+    has_days: ClassVar[bool] = False
+    is_folded: ClassVar[bool] = True
 
     def parse(self, text: str) -> Any:
         """Return the value that the text stands for.

@@ -31,9 +31,10 @@ from sqlalchemy import Text as SqlText
 from sqlalchemy import Uuid as SqlUuid
 
 from backend.core.collections.declaration import Collection, Column, Scope
+from backend.core.collections.local_times import LocalTimestamp
 from backend.core.collections.numbers import Integer, Number
 from backend.core.collections.query import Condition, Query, Tree, is_day
-from backend.core.collections.times import Date, Timestamp, day_end, day_start
+from backend.core.collections.times import Date, Timestamp
 from backend.core.collections.types import Boolean, Type, Uuid
 
 # Under "C" PostgreSQL folds the case of ASCII alone; ICU knows all letters, on every machine.
@@ -43,6 +44,7 @@ _SQL_TYPES: tuple[tuple[type[Type], Any], ...] = (
     (Boolean, SqlBoolean()),
     (Date, SqlDate()),
     (Integer, BigInteger()),
+    (LocalTimestamp, DateTime()),
     (Number, Numeric()),
     (Timestamp, DateTime(timezone=True)),
     (Uuid, SqlUuid()),
@@ -52,6 +54,10 @@ _SQL_TYPES: tuple[tuple[type[Type], Any], ...] = (
 def folded(column: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return the column without case, as `contains` and `startswith` compare it."""
     return collate(func.lower(collate(column, FOLDING)), "C")
+
+
+def _as_it_is(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return column
 
 
 def bind_type(column: Column) -> Any:
@@ -133,7 +139,8 @@ def _comparison(condition: Condition, names: Iterator[str]) -> ColumnElement[boo
         return column == any_(listed) if op == "in" else _or_null(condition, column != all_(listed))
     if op in {"contains", "startswith"}:
         pattern = bindparam(next(names), type_=SqlText())
-        return folded(column).like(folded(pattern))
+        fold = folded if condition.column.type.is_folded else _as_it_is
+        return fold(column).like(fold(pattern))
     values = [bindparam(next(names), type_=kind) for _ in condition.values]
     return _compared(condition, column, op, values)
 
@@ -156,11 +163,11 @@ def _or_null(condition: Condition, clause: ColumnElement[bool]) -> ColumnElement
 
 def _with_days(condition: Condition, names: Iterator[str]) -> ColumnElement[bool]:
     """Compare with whole local days: each is two instants, its start and the next day's."""
-    column, op = condition.column.sql, condition.op
+    column, op, kind = condition.column.sql, condition.op, bind_type(condition.column)
     pairs = []
     for value in condition.values:
-        start = bindparam(next(names), type_=DateTime(timezone=True))
-        end = bindparam(next(names), type_=DateTime(timezone=True)) if is_day(value) else None
+        start = bindparam(next(names), type_=kind)
+        end = bindparam(next(names), type_=kind) if is_day(value) else None
         pairs.append((start, end))
     if op == "between":
         last = pairs[1][1]
@@ -180,13 +187,14 @@ def _with_days(condition: Condition, names: Iterator[str]) -> ColumnElement[bool
 
 def _bound(condition: Condition, zone: str) -> Iterator[Any]:
     op, values = condition.op, condition.values
+    days: Any = condition.column.type
     if op == "isnull":
         return
     if condition.has_days:
         for value in values:
-            yield day_start(value, zone) if is_day(value) else value
+            yield days.day_start(value, zone) if is_day(value) else value
             if is_day(value):
-                yield day_end(value, zone)
+                yield days.day_end(value, zone)
     elif op in {"in", "nin"}:
         yield list(values)
     elif op in {"contains", "startswith"}:

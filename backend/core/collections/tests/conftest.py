@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
+import psycopg
 import pytest
-import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from backend.app import create_app
@@ -139,16 +139,18 @@ def listed(get):
 
 
 @pytest.fixture
-def statements(library):
+def statements(library, monkeypatch):
     """The statements that reach the database while the test goes on."""
     seen = []
 
-    def note_down(_connection, _cursor, statement, *_rest):
-        seen.append(statement)
+    execute = psycopg.Cursor.execute
 
-    sa.event.listen(sa.Engine, "before_cursor_execute", note_down)
-    yield seen
-    sa.event.remove(sa.Engine, "before_cursor_execute", note_down)
+    def note_down(cursor, query, *arguments, **options):
+        seen.append(query)
+        return execute(cursor, query, *arguments, **options)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", note_down)
+    return seen
 
 
 @pytest.fixture
