@@ -55,7 +55,8 @@ def transaction() -> Iterator[None]:
     """Commit what the block did, or none of it; then do what was put aside."""
     try:
         yield
-        db.session.commit()
+        if db.session.registry.has():
+            db.session.commit()
     except BaseException:
         db.session.rollback()
         _do_asides()
@@ -73,6 +74,8 @@ def aside(work: Callable[[], object]) -> None:
 
 
 def _do_asides() -> None:
+    if not db.session.registry.has():
+        return  # A request that used no session is spared one.
     for work in db.session().info.pop("asides", ()):
         try:
             work()
