@@ -7,7 +7,6 @@ from backend.core.collections.declaration import Collection
 from backend.core.collections.doors import Doors
 from backend.core.collections.mounting import Mounting
 from backend.core.collections.write_routes import WriteDoors
-from backend.core.idempotency import idempotent
 
 
 def mount(blueprint: Blueprint, collection: Collection, path: str = "") -> None:
@@ -28,6 +27,9 @@ def mount(blueprint: Blueprint, collection: Collection, path: str = "") -> None:
 
 
 def _mount_writes(add: Mounting, doors: WriteDoors, name: str) -> None:
+    # Idempotency stands on the outbox, which offers a collection itself.
+    from backend.core.idempotency import idempotent  # noqa: PLC0415
+
     operations = document_writes.operations(doors.collection)
     post, once = ("POST",), idempotent()
     create, batch = once(doors.create), once(doors.create_batch)
