@@ -166,7 +166,7 @@ def shutdowns(variables: Mapping[str, str]) -> collection_lists.Comparison:
         for server in SERVERS:
             loaded[server] += stop_under_load(server, variables, moment)
             starting[server] += stop_at_start(server, variables, moment, usual[server])
-    found = {}
+    found: collection_lists.Comparison = {}
     for server in SERVERS:
         found[f"{server}, stopped under load"] = dict(loaded[server])
         found[f"{server}, stopped at its start"] = dict(starting[server])

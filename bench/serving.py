@@ -1,4 +1,4 @@
-"""Starting Quintet and its peers, each on the servers that it can run on, in an environment apart."""
+"""Starting Quintet and its peers, on the servers they can run on, in an environment apart."""
 
 import contextlib
 import hashlib
@@ -65,8 +65,8 @@ def environment() -> Path:
     if not stamp.exists() or stamp.read_text() != lock:
         print("Installing the peers …", flush=True)
         venv.create(ENVIRONMENT, clear=True, with_pip=True)
-        command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*command, "--require-hashes", "-r", REQUIREMENTS], check=True)  # noqa: S603  our own lock
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "--require-hashes", "-r", str(REQUIREMENTS)], check=True)  # noqa: S603  our own lock
         stamp.write_text(lock)
     return python
 

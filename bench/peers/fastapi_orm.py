@@ -1,6 +1,6 @@
 """FastAPI with SQLAlchemy's ORM and a typed answer, as its tutorial teaches it."""
 
-import datetime
+import datetime as dt
 import os
 from collections.abc import Iterator
 from decimal import Decimal
@@ -30,7 +30,7 @@ class Expense(Base):
     project_name: Mapped[str]
     amount: Mapped[Decimal] = mapped_column(Numeric(12, 2))
     currency: Mapped[str]
-    date: Mapped[datetime.date]
+    date: Mapped[dt.date]
     member_name: Mapped[str]
 
 
@@ -44,7 +44,7 @@ class ExpenseOut(BaseModel):
     project_name: str
     amount: Decimal
     currency: str
-    date: datetime.date
+    date: dt.date
     member_name: str
 
 
