@@ -13,6 +13,7 @@ from backend.core import (
     auth,
     database,
     demonstration,
+    docs,
     errors,
     health,
     idempotency,
@@ -26,11 +27,13 @@ from backend.core import (
     security,
 )
 from backend.core.api import Api
+from backend.core.collections import catalogue
 from backend.core.config import Settings
 
 DOMAINS = (
     "identity",
     "flows",
+    "expenses",
 )
 
 EXTENSIONS = (
@@ -43,6 +46,7 @@ EXTENSIONS = (
     auth,
     limits,
     pages,
+    docs,
     health,
     metrics,
     outbox,
@@ -85,6 +89,7 @@ def create_app(**overrides: object) -> Flask:
 def _open_doors(app: Flask) -> None:
     """Register what each domain offers; a domain has only the doors it needs."""
     api = Api(app)
+    api.register_blueprint(catalogue.blueprint, url_prefix="/api/collections")
     for domain in DOMAINS:
         _module(domain, "models")
         _module(domain, "tasks")
@@ -105,6 +110,6 @@ def _register(app: Flask, blueprint: Blueprint, prefix: str) -> None:
     app.register_blueprint(blueprint, url_prefix=prefix if own is None else own)
 
 
-def _module(domain: str, name: str) -> Any:  # noqa: ANN401  each kind of module has its own names
+def _module(domain: str, name: str) -> Any:
     path = f"backend.domains.{domain}.{name}"
     return import_module(path) if find_spec(path) else None

@@ -57,6 +57,7 @@ def _session_app(tmp_path_factory):
         yield app
         with app.app_context():
             db.engine.dispose()
+        _dispose_pools(app)
 
 
 def _create_app(copy, tmp_path_factory):
@@ -112,9 +113,15 @@ def _real_database(app: Flask):
         )
         yield app
         db.session.remove()
+        _dispose_pools(app)
         app.extensions["settings"] = settings
         _swap_engine(app, engine)
         own.dispose()
+
+
+def _dispose_pools(app):
+    for pool in app.extensions["pools"].values():
+        pool.dispose()
 
 
 def _swap_engine(app, bound):
@@ -220,18 +227,18 @@ class Postbox:
     def recover(self):
         self.answers, self.pause, self.drops = {}, 0, False
 
-    async def handle_MAIL(self, server, session, envelope, address, options):  # noqa: N802  aiosmtpd's name
+    async def handle_MAIL(self, server, session, envelope, address, options):
         envelope.mail_from = address
         return self.answers.get("MAIL", "250 OK")
 
-    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802  aiosmtpd's name
+    async def handle_RCPT(self, server, session, envelope, address, options):
         await asyncio.sleep(self.pause)
         answer = self.answers.get("RCPT", "250 OK")
         if answer.startswith("2"):
             envelope.rcpt_tos.append(address)
         return answer
 
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802  aiosmtpd's name
+    async def handle_DATA(self, server, session, envelope):
         answer = self.answers.get("DATA", "250 OK")
         if answer.startswith("2"):
             self.messages.append(message_from_bytes(envelope.content, policy=policy.default))
@@ -239,7 +246,7 @@ class Postbox:
             server.transport.abort()
         return answer
 
-    async def handle_QUIT(self, server, session, envelope):  # noqa: N802  aiosmtpd's name
+    async def handle_QUIT(self, server, session, envelope):
         return self.answers.get("QUIT", "221 Bye")
 
 

@@ -12,7 +12,7 @@ from backend.core.errors import DomainError
 class CommandGroup(AppGroup):
     """A domain's commands, whose anticipated errors are told to the person who runs them."""
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  click's own
+    def invoke(self, ctx: click.Context) -> Any:
         """Run the command.
 
         :raises ClickException: for an error that was anticipated

@@ -11,7 +11,7 @@ from flask import current_app
 
 Environment = Literal["local", "dev", "staging", "production"]
 
-LOCAL_SECRET = "only-for-a-persons-own-machine"  # noqa: S105  refused outside local
+LOCAL_SECRET = "only-for-a-persons-own-machine"
 
 
 class InvalidSettings(Exception):
@@ -20,7 +20,7 @@ class InvalidSettings(Exception):
 
 def setting(
     variable: str, meaning: str, default: object = MISSING, read: Callable[[str], object] = str
-) -> Any:  # noqa: ANN401  a field stands for a value of whatever type it is annotated with
+) -> Any:
     """Describe a field by its environment variable, its meaning, its default and how it is read."""
     return field(
         default=default,
@@ -67,6 +67,10 @@ class Settings:
     secret_key: str = setting(
         "QUINTET_SECRET_KEY", "signs cookies, cursors and links in e-mails", LOCAL_SECRET, _secret
     )
+    secret_key_previous: str = setting(
+        "QUINTET_SECRET_KEY_PREVIOUS", "still read after a rotation, never signed with", "", _secret
+    )
+    build_id: str = setting("QUINTET_BUILD_ID", "tells the caches of two versions apart", "")
     jwt_keys: str = setting(
         "QUINTET_JWT_KEYS", "Ed25519 private keys in PEM, the first one signs", "", _secret
     )
@@ -119,6 +123,9 @@ class Settings:
     flows_findings_days: int = setting(
         "QUINTET_FLOWS_FINDINGS_DAYS", "how long findings are kept, 0 for ever", 0, int
     )
+    expenses_public: bool | None = setting(
+        "QUINTET_EXPENSES_PUBLIC", "whether everybody may read expenses", None, _boolean
+    )
     access_token_age: timedelta = setting(
         "QUINTET_ACCESS_TOKEN_MINUTES", "life of an access token", timedelta(minutes=15), _minutes
     )
@@ -127,6 +134,11 @@ class Settings:
     def is_local(self) -> bool:
         """Whether this is a person's own machine."""
         return self.environment == "local"
+
+    @property
+    def expenses_are_public(self) -> bool:
+        """Whether expenses are read without signing in; unless set, on a person's own machine."""
+        return self.is_local if self.expenses_public is None else self.expenses_public
 
     @property
     def owner_url(self) -> str:

@@ -1,8 +1,12 @@
 """The database: one transaction for each request, command and task, made at its edge."""
 
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
+from socket import SHUT_RDWR, socket
+from threading import Lock, Timer
+from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,8 +14,14 @@ import click
 import psycopg
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Engine, MetaData, create_engine
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection, IsolationLevel
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, Session, mapped_column
+from sqlalchemy.pool import ConnectionPoolEntry
+
+_POOLS_LOCK = Lock()
+IDLE_SECONDS = 1.0
 
 CONVENTION = {
     "ix": "%(table_name)s_%(column_0_N_name)s_index",
@@ -45,7 +55,8 @@ def transaction() -> Iterator[None]:
     """Commit what the block did, or none of it; then do what was put aside."""
     try:
         yield
-        db.session.commit()
+        if db.session.registry.has():
+            db.session.commit()
     except BaseException:
         db.session.rollback()
         _do_asides()
@@ -63,6 +74,8 @@ def aside(work: Callable[[], object]) -> None:
 
 
 def _do_asides() -> None:
+    if not db.session.registry.has():
+        return  # A request that used no session is spared one.
     for work in db.session().info.pop("asides", ()):
         try:
             work()
@@ -83,6 +96,96 @@ def raw_connection() -> psycopg.Connection[Any]:
     """Return the driver's connection of the present transaction, for COPY."""
     connection: psycopg.Connection[Any] = db.session.connection().connection.driver_connection  # type: ignore[assignment]  # a pool's proxy hides the driver's type
     return connection
+
+
+@contextmanager
+def snapshot(*, seconds: int) -> Iterator[psycopg.Connection[Any]]:
+    """Read one moment of the database on a connection of its own, for answers sent as a stream.
+
+    It may only read. Each statement ends after so many seconds; so does the connection, also when
+    it waits for a caller who has stopped reading.
+    """
+    with _pool("", "REPEATABLE READ", size=4).connect() as connection:
+        raw: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]  # a pool's proxy hides the driver's type
+        raw.execute(
+            "select set_config('statement_timeout', %(most)s, true),"
+            " set_config('idle_in_transaction_session_timeout', %(most)s, true),"
+            " set_config('datestyle', 'ISO', true), set_config('timezone', 'UTC', true)",
+            {"most": f"{seconds}s"},
+        )
+        watchdog = Timer(seconds + 1, _hang_up, (raw.fileno(),))
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            yield raw
+        except BaseException:
+            # The rest of a stream would have to be read: a new connection is cheaper.
+            connection.invalidate()
+            raise
+        finally:
+            watchdog.cancel()
+
+
+@contextmanager
+def reading(*, seconds: int) -> Iterator[Connection]:
+    """Lend a connection for reading, whose statements end after so many seconds.
+
+    It is the present transaction's where one is open. Otherwise each statement is a transaction of
+    its own: begin, time limit and commit would be three more round trips beside a short query.
+    """
+    is_open = db.session.registry.has() and db.session().in_transaction()
+    if is_open or isinstance(db.engine, Connection):
+        connection = db.session.connection()
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {seconds * 1000:d}")
+        yield connection
+        return
+    with _pool(f"-c statement_timeout={seconds}s", "AUTOCOMMIT", size=8).connect() as connection:
+        yield connection
+
+
+def _hang_up(descriptor: int) -> None:
+    """Close the connection under a reader that no statement timeout would reach."""
+    with suppress(OSError), socket(fileno=os.dup(descriptor)) as connection:
+        connection.shutdown(SHUT_RDWR)
+
+
+def _pool(options: str, isolation: IsolationLevel, *, size: int) -> Engine:
+    """Return the pool of connections with these options that only read."""
+    url = current_app.extensions["settings"].database_url
+    pools: dict[tuple[str, str], Engine] = current_app.extensions["pools"]
+    with _POOLS_LOCK:
+        if (url, options) not in pools:
+            pools[url, options] = made = create_engine(
+                driver_url(url),
+                hide_parameters=True,
+                isolation_level=isolation,
+                pool_size=size,
+                max_overflow=0,
+                pool_timeout=5,
+                connect_args={
+                    "connect_timeout": 5,
+                    "application_name": "quintet reading",
+                    "options": f"-c default_transaction_read_only=on {options}",
+                },
+            )
+            _test_when_idle(made)
+    return pools[url, options]
+
+
+def _test_when_idle(engine: Engine) -> None:
+    """Test a connection before it is lent again, unless it answered a moment ago."""
+
+    @event.listens_for(engine, "checkin")
+    def note(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["answered"] = monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def test(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if monotonic() - record.info.get("answered", monotonic()) > IDLE_SECONDS:
+            try:
+                engine.dialect.do_ping(connection)
+            except psycopg.Error as error:
+                raise DisconnectionError from error
 
 
 def driver_url(url: str) -> str:
@@ -107,6 +210,7 @@ def init_app(app: Flask) -> None:
         "pool_timeout": 5,
         "connect_args": {"connect_timeout": 5, "application_name": "quintet"},
     }
+    app.extensions["pools"] = {}
     db.init_app(app)
 
 

@@ -164,7 +164,7 @@ class Postgres(Server):
 
 
 def _run(program: Path, *options: str, say: str = "") -> None:
-    subprocess.run(  # noqa: S603  our own command
+    subprocess.run(
         [program, *options],
         input=say.encode(),
         capture_output=True,

@@ -13,6 +13,7 @@ from backend.core.auth.blueprints import (
     PageBlueprint,
     may_enter,
     public,
+    reserved,
 )
 from backend.core.auth.current import current_identity, required_identity
 from backend.core.auth.identities import Account, Identity, register_accounts, register_loader
@@ -32,6 +33,7 @@ __all__ = [
     "register_accounts",
     "register_loader",
     "required_identity",
+    "reserved",
 ]
 
 

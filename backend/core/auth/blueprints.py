@@ -14,6 +14,7 @@ from backend.core import api, audit, database, errors
 from backend.core.auth import tokens
 from backend.core.auth.current import current_identity, remember, required_identity
 from backend.core.auth.identities import Identity
+from backend.core.config import Settings, current_settings
 from backend.core.errors import DomainError, Forbidden
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -47,10 +48,27 @@ class Entry:
     description: str
 
 
-class ApiBlueprint(api.Blueprint):
+Openness = bool | Callable[[Settings], bool]
+
+
+class _Openable:
+    """Knows whether everybody may enter, which a setting may decide."""
+
+    openness: Openness
+
+    @property
+    def public(self) -> bool:
+        """Whether everybody may enter."""
+        if isinstance(self.openness, bool):
+            return self.openness
+        return self.openness(current_settings())
+
+
+class ApiBlueprint(_Openable, api.Blueprint):
     """A part of the JSON API. Its views need an access token in the Authorization header.
 
-    `public` opens all of them, the decorator `public` one; `role` is needed beside the token.
+    `public` opens all of them, the decorator `public` one; `role` is needed beside the token. One
+    view that needs a role of its own, whatever its blueprint says, has the decorator `reserved`.
     """
 
     def __init__(
@@ -58,12 +76,12 @@ class ApiBlueprint(api.Blueprint):
         name: str,
         import_name: str,
         *,
-        public: bool = False,
+        public: Openness = False,
         role: str | None = None,
-        **options: Any,  # noqa: ANN401  the library's own
+        **options: Any,
     ) -> None:
         super().__init__(name, import_name, **options)
-        self.public = public
+        self.openness = public
         self.role = role
 
     def admit(self) -> None:
@@ -82,7 +100,7 @@ class ApiBlueprint(api.Blueprint):
         _require_role(self)
 
 
-class PageBlueprint(flask.Blueprint):
+class PageBlueprint(_Openable, flask.Blueprint):
     """Pages for people. Its views need the session cookie, and send whoever has none to sign in."""
 
     def __init__(
@@ -90,13 +108,13 @@ class PageBlueprint(flask.Blueprint):
         name: str,
         import_name: str,
         *,
-        public: bool = False,
+        public: Openness = False,
         role: str | None = None,
         entries: Sequence[Entry] = (),
-        **options: Any,  # noqa: ANN401  the library's own
+        **options: Any,
     ) -> None:
         super().__init__(name, import_name, **options)
-        self.public = public
+        self.openness = public
         self.role = role
         self.entries = tuple(entries)
 
@@ -119,6 +137,16 @@ def public(view: View) -> View:
     return view
 
 
+def reserved(role: str) -> Callable[[View], View]:
+    """Keep one view of a blueprint, even of a public one, for those with the role."""
+
+    def mark(view: View) -> View:
+        view.role = role  # type: ignore[attr-defined]  # functions take attributes
+        return view
+
+    return mark
+
+
 def may_enter(blueprint: ApiBlueprint | PageBlueprint, identity: Identity | None = None) -> bool:
     """Whether the person (who is asking, unless given) may enter the blueprint."""
     if blueprint.public:
@@ -127,16 +155,23 @@ def may_enter(blueprint: ApiBlueprint | PageBlueprint, identity: Identity | None
     return person is not None and (blueprint.role is None or person.has(blueprint.role))
 
 
+def _view() -> Any:
+    return current_app.view_functions.get(request.endpoint or "")
+
+
 def _is_open(blueprint: ApiBlueprint | PageBlueprint) -> bool:
-    view = current_app.view_functions.get(request.endpoint or "")
-    return blueprint.public or getattr(view, "is_public", False)
+    if getattr(_view(), "role", None):
+        return False
+    return blueprint.public or getattr(_view(), "is_public", False)
 
 
 def _require_role(blueprint: ApiBlueprint | PageBlueprint) -> None:
     identity = current_identity()
-    if _is_open(blueprint) or identity is None or may_enter(blueprint, identity):
+    if _is_open(blueprint) or identity is None:
         return
-    raise RoleMissing(f"It needs the role “{blueprint.role}”.")
+    role = getattr(_view(), "role", None) or blueprint.role
+    if role is not None and not identity.has(role):
+        raise RoleMissing(f"It needs the role “{role}”.")
 
 
 def _sign_in_address() -> str:

@@ -28,20 +28,18 @@ _MOMENT = "%Y%m%d%H%M%S"
 class Cursor(fields.Field[Position]):
     """The place of a reading among all, as it stands in an address."""
 
-    default_error_messages = {  # noqa: RUF012  marshmallow declares it so
-        "invalid": "This address was cut or changed; search again."
-    }
+    default_error_messages = {"invalid": "This address was cut or changed; search again."}
 
-    def _serialize(self, value: Any, *_: Any, **__: Any) -> str:  # noqa: ANN401  marshmallow's own
+    def _serialize(self, value: Any, *_: Any, **__: Any) -> str:
         at, created, file_id, line_number = value
         return f"{at:{_MOMENT}}-{created:{_MOMENT}}-{file_id}-{line_number}"
 
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Position:  # noqa: ANN401  marshmallow's own
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Position:
         found = _CURSOR.fullmatch(value)
         if found is None:
             raise self.make_error("invalid")
         try:
-            at, created = (datetime.strptime(each, _MOMENT) for each in found.groups()[:2])  # noqa: DTZ007  local time
+            at, created = (datetime.strptime(each, _MOMENT) for each in found.groups()[:2])
         except ValueError:
             raise self.make_error("invalid") from None
         return Position(at, created, int(found[3]), int(found[4]))
@@ -49,7 +47,7 @@ class Cursor(fields.Field[Position]):
 
 def cursor(position: Position) -> str:
     """Return a position as it stands in an address."""
-    return Cursor()._serialize(position)  # noqa: SLF001  our own
+    return Cursor()._serialize(position)
 
 
 class SearchSchema(Schema):
@@ -70,7 +68,7 @@ class SearchSchema(Schema):
     before = Cursor()
 
     @post_load
-    def _make(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa: ANN401  marshmallow's own
+    def _make(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         query = Query(
             term=Term.of(data["q"]),
             since=data.get("since"),
@@ -231,12 +229,12 @@ class ReadingsQuerySchema(Schema):
     after = Cursor()
 
     @validates_schema
-    def _check(self, data: dict[str, Any], **_: Any) -> None:  # noqa: ANN401  marshmallow's own
+    def _check(self, data: dict[str, Any], **_: Any) -> None:
         if ("mpan" in data) == ("serial" in data):
             raise ValidationError("Give either the MPAN or the serial.", "mpan")
 
     @post_load
-    def _make(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa: ANN401  marshmallow's own
+    def _make(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         query = Query(
             term=Term.of(data.get("mpan") or data.get("serial", "")),
             is_usable_only=data["valid"],

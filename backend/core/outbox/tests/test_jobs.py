@@ -257,6 +257,7 @@ def test_a_decision_closes_a_dead_job_without_doing_it(real_database, jobs, effe
 def test_the_ids_of_a_request_reach_the_log_of_its_job_and_of_the_jobs_that_follow(
     real_database, jobs
 ):
+    structlog.contextvars.clear_contextvars()  # An earlier test's request may have left its id.
     seen = []
 
     def work(**_):

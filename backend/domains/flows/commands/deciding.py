@@ -34,7 +34,7 @@ def discard_command(file_id: int, reason: str) -> None:
 @click.option("--strict/--no-strict", default=None, help="Refuse it for any error in it.")
 @click.option("--lenient-footer/--no-lenient-footer", default=None, help="Only warn of counts.")
 @click.option("--allow-test/--no-allow-test", default=None, help="Accept it as test data.")
-def reprocess_command(file_id: int, **options: Any) -> None:  # noqa: ANN401  click's own
+def reprocess_command(file_id: int, **options: Any) -> None:
     """Replace what a file brought by what it brings now, in one step.
 
     It is for files that ended with errors. What is not chosen stays as it was the first time.

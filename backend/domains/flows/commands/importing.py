@@ -31,7 +31,7 @@ from backend.domains.flows.services.sources import Source
 @click.option(
     "--report", type=click.Path(dir_okay=False, path_type=Path), help="Also write it here."
 )
-def import_command(files: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401  click's own
+def import_command(files: tuple[str, ...], **options: Any) -> None:
     """Import flow files.
 
     Exit code: 0 all imported or duplicates, 1 an unexpected failure or a file that cannot be read,

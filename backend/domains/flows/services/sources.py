@@ -82,13 +82,13 @@ def opened(source: Source) -> Iterator[BinaryIO]:
 def _open_local(path: str) -> BinaryIO:
     if Path(path).is_dir():
         raise Unreadable("this is a folder; import its files with --source")
-    mode = os.stat(path).st_mode  # noqa: PTH116  its errors are told by the caller
+    mode = os.stat(path).st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
         raise Unreadable("this is neither a file nor a pipe")
     return Path(path).open("rb")
 
 
-def _opener(filesystem: Any, path: str) -> Callable[[], BinaryIO]:  # noqa: ANN401  fsspec is untyped
+def _opener(filesystem: Any, path: str) -> Callable[[], BinaryIO]:
     return lambda: cast("BinaryIO", filesystem.open(path, "rb"))
 
 
