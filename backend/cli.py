@@ -18,7 +18,7 @@ def main() -> None:
     if os.environ.get("DATABASE_URL") or os.environ.get("QUINTET_ENVIRONMENT", "local") != "local":
         group(prog_name="quintet")
         return
-    from environments.local import borrowed_servers
+    from environments.local import borrowed_servers  # noqa: PLC0415  not part of the images
 
     with borrowed_servers() as variables:
         os.environ.update(variables)

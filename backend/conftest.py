@@ -227,18 +227,18 @@ class Postbox:
     def recover(self):
         self.answers, self.pause, self.drops = {}, 0, False
 
-    async def handle_MAIL(self, server, session, envelope, address, options):
+    async def handle_MAIL(self, server, session, envelope, address, options):  # noqa: N802  aiosmtpd's name
         envelope.mail_from = address
         return self.answers.get("MAIL", "250 OK")
 
-    async def handle_RCPT(self, server, session, envelope, address, options):
+    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802  aiosmtpd's name
         await asyncio.sleep(self.pause)
         answer = self.answers.get("RCPT", "250 OK")
         if answer.startswith("2"):
             envelope.rcpt_tos.append(address)
         return answer
 
-    async def handle_DATA(self, server, session, envelope):
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802  aiosmtpd's name
         answer = self.answers.get("DATA", "250 OK")
         if answer.startswith("2"):
             self.messages.append(message_from_bytes(envelope.content, policy=policy.default))
@@ -246,7 +246,7 @@ class Postbox:
             server.transport.abort()
         return answer
 
-    async def handle_QUIT(self, server, session, envelope):
+    async def handle_QUIT(self, server, session, envelope):  # noqa: N802  aiosmtpd's name
         return self.answers.get("QUIT", "221 Bye")
 
 

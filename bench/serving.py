@@ -66,7 +66,7 @@ def environment() -> Path:
         print("Installing the peers …", flush=True)
         venv.create(ENVIRONMENT, clear=True, with_pip=True)
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--require-hashes", "-r", str(REQUIREMENTS)], check=True)
+        subprocess.run([*pip, "--require-hashes", "-r", str(REQUIREMENTS)], check=True)  # noqa: S603  our own lock
         stamp.write_text(lock)
     return python
 

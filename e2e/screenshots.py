@@ -100,7 +100,7 @@ def missing_tool() -> str | None:
 @contextmanager
 def served() -> Iterator[str]:
     """Serve demonstration data from a throw-away database."""
-    from environments.local import testing
+    from environments.local import testing  # noqa: PLC0415  only without a URL
 
     def migrate(**urls: str) -> None:
         create_app(database_url=urls["application_url"])

@@ -66,7 +66,7 @@ class HealthFiles(bootsteps.StartStopStep):
         self._entry = parent.timer.call_repeatedly(BEAT, self._beat, priority=10)
         Thread(target=self._watch, args=(parent,), name="health", daemon=True).start()
 
-    def stop(self, parent: Worker) -> None:
+    def stop(self, parent: Worker) -> None:  # noqa: ARG002  the signature is Celery's
         """Say that no work is taken any more."""
         self._is_over.set()
         self._files.write(is_ready=False)

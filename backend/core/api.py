@@ -47,7 +47,7 @@ class Parser(FlaskParser):
 
     DEFAULT_VALIDATION_STATUS = HTTPStatus.UNPROCESSABLE_ENTITY
 
-    def load_json(self, req: Request, schema: ma.Schema) -> object:
+    def load_json(self, req: Request, schema: ma.Schema) -> object:  # noqa: ARG002  webargs' signature
         """Return the body; besides broken JSON it refuses what PostgreSQL could not keep."""
         body = req.get_data(cache=True)
         if not body:
@@ -69,11 +69,11 @@ class Parser(FlaskParser):
     def handle_error(
         self,
         error: ma.ValidationError,
-        req: Request,
-        schema: ma.Schema,
+        req: Request,  # noqa: ARG002
+        schema: ma.Schema,  # noqa: ARG002
         *,
         error_status_code: int | None,
-        error_headers: Mapping[str, str] | None,
+        error_headers: Mapping[str, str] | None,  # noqa: ARG002
     ) -> NoReturn:
         """Name every mistake by its place in the body, query, path or headers."""
         found = [

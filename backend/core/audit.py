@@ -54,7 +54,7 @@ class Break:
     reason: str
 
 
-def record(
+def record(  # noqa: PLR0913  one for each column
     *,
     action: str,
     actor_id: UUID | None = None,

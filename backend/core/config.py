@@ -11,7 +11,7 @@ from flask import current_app
 
 Environment = Literal["local", "dev", "staging", "production"]
 
-LOCAL_SECRET = "only-for-a-persons-own-machine"
+LOCAL_SECRET = "only-for-a-persons-own-machine"  # noqa: S105  refused outside local
 
 
 class InvalidSettings(Exception):

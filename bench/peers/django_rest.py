@@ -35,15 +35,15 @@ settings.configure(
 django.setup()
 
 # They can only be imported once Django is set up.
-from django.core.asgi import get_asgi_application
-from django.core.wsgi import get_wsgi_application
-from django.db import models
-from django.urls import path
-from django_filters import rest_framework as filters
-from rest_framework import generics, pagination, serializers
+from django.core.asgi import get_asgi_application  # noqa: E402
+from django.core.wsgi import get_wsgi_application  # noqa: E402
+from django.db import models  # noqa: E402
+from django.urls import path  # noqa: E402
+from django_filters import rest_framework as filters  # noqa: E402
+from rest_framework import generics, pagination, serializers  # noqa: E402
 
 
-class Expense(models.Model):
+class Expense(models.Model):  # noqa: DJ008  never printed
     """One expense."""
 
     departments = models.CharField(max_length=80)

@@ -9,6 +9,6 @@ import signal
 for each in (signal.SIGTERM, signal.SIGINT):
     signal.signal(each, signal.SIG_DFL)
 
-from backend.app import create_app
+from backend.app import create_app  # noqa: E402
 
 __all__ = ["create_app"]

@@ -5,7 +5,7 @@ With `run_control_worker` it is the queue that most programs have. The suite mus
 
 from sqlalchemy import text
 
-from e2e.faults import topics
+from e2e.faults import topics  # noqa: F401  registers them
 from worker import relay, rounds
 
 rounds.PUBLISHED = text("""

@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from backend.core.outbox import running
-from e2e.faults import topics
+from e2e.faults import topics  # noqa: F401  registers them
 from worker.app import main
 
 running.LEASE = text("""

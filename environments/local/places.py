@@ -28,7 +28,7 @@ def servers_folder(name: str) -> Path:
     elsewhere = os.environ.get("QUINTET_LOCAL_FOLDER")
     if IS_ROOT or elsewhere:
         checkout = hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:12]
-        parent = Path(elsewhere or "/tmp").resolve() / f"quintet-{checkout}"
+        parent = Path(elsewhere or "/tmp").resolve() / f"quintet-{checkout}"  # noqa: S108  its owner is checked
     else:
         parent = CHECKOUT / ".quintet"
     return own_folder(own_folder(parent) / name)

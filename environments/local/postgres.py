@@ -164,7 +164,7 @@ class Postgres(Server):
 
 
 def _run(program: Path, *options: str, say: str = "") -> None:
-    subprocess.run(
+    subprocess.run(  # noqa: S603  our own command
         [program, *options],
         input=say.encode(),
         capture_output=True,

@@ -60,7 +60,7 @@ def launch(
     mode = "ab" if log.exists() and log.stat().st_size < LOG_LIMIT else "wb"
     with log.open(mode) as output:
         start = output.tell()
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603  our own command
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -78,7 +78,7 @@ class Supervisor:
         configuration.write_text(self.configuration(programs))
         (self.logs / "supervisor.log").unlink(missing_ok=True)
         with (self.logs / "supervisor.out").open("wb") as output:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603  our own command
                 [sys.executable, "-m", "supervisor.supervisord", "-c", configuration],
                 env=os.environ | variables | {MARK: str(self.folder)},
                 stdin=subprocess.DEVNULL,

@@ -92,7 +92,7 @@ def test_the_web_process_does_not_load_what_talks_to_the_broker():
 
 
 def test_a_worker_without_a_broker_says_what_is_missing(app):
-    from worker.app import create_celery
+    from worker.app import create_celery  # noqa: PLC0415  sets up Celery
 
     with pytest.raises(Exception, match="REDIS_URL is missing"):
         create_celery(app)

@@ -32,7 +32,7 @@ def read_json() -> Any:
 
 def _integer(text: str) -> int | Decimal:
     # Python refuses to convert thousands of digits; as a decimal they fail in the column's type.
-    return int(text) if len(text) < 100 else Decimal(text)
+    return int(text) if len(text) < 100 else Decimal(text)  # noqa: PLR2004
 
 
 def _refuse(name: str) -> NoReturn:

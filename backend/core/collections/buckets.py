@@ -95,7 +95,7 @@ def _extent(condition: Condition, zone: str, step: timedelta) -> tuple[list[Any]
     return starts, ends
 
 
-def series(
+def series(  # noqa: PLR0913, PLR0917  the two ends of a row of buckets
     connection: Connection,
     collection: Collection,
     key: GroupKey,
@@ -118,7 +118,7 @@ def series(
     return found
 
 
-def _hours(
+def _hours(  # noqa: PLR0913, PLR0917  as its caller
     connection: Connection,
     collection: Collection,
     first: datetime,

@@ -164,7 +164,7 @@ class Collection:
     writable: `TableWriter`, or a domain's own.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  it is a declaration
         self,
         name: str,
         *,

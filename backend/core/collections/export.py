@@ -183,6 +183,6 @@ def _caller() -> str:
     identity = current_identity()
     if identity is not None:
         return str(identity.user_id)
-    from flask import has_request_context, request
+    from flask import has_request_context, request  # noqa: PLC0415
 
     return (request.remote_addr or "") if has_request_context() else ""

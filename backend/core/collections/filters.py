@@ -106,7 +106,7 @@ def _boolean(text: str) -> bool:
 
 
 def _check_between(column: Column, values: list[Any]) -> None:
-    if len(values) != 2:
+    if len(values) != 2:  # noqa: PLR2004  that is what between means
         raise Refused("Two values are expected, the lower one first.")
     low, high = (day_start(each, "UTC") if is_day(each) else each for each in values)
     if is_day(values[0]) != is_day(values[1]):

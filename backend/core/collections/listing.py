@@ -28,7 +28,7 @@ from backend.core.collections.where import clauses
 JsonText = ColumnElement[str]
 
 
-def rows_statement(
+def rows_statement(  # noqa: PLR0913  what decides the statement's text
     collection: Collection,
     query: Query,
     scope: Scope,

@@ -50,7 +50,9 @@ class Mounting:
         self.blueprint.record(add)
         if operation is not None:
             # What `add_url_rule` of flask-smorest does beside adding the rule.
-            self.blueprint._store_endpoint_docs(endpoint, called, None, None, methods=list(methods))
+            self.blueprint._store_endpoint_docs(  # noqa: SLF001
+                endpoint, called, None, None, methods=list(methods)
+            )
 
 
 def documented(view: View, operation: dict[str, Any] | None) -> View:
@@ -60,5 +62,5 @@ def documented(view: View, operation: dict[str, Any] | None) -> View:
     def called(**arguments: Any) -> Response:
         return view(**arguments)
 
-    called._apidoc = {"manual_doc": operation or {}}  # type: ignore[attr-defined]
+    called._apidoc = {"manual_doc": operation or {}}  # type: ignore[attr-defined]  # noqa: SLF001  flask-smorest's place
     return called

@@ -73,7 +73,7 @@ def _key(collection: Collection, word: str) -> SortKey | None:
     return SortKey(column, word.startswith("-"), is_first)
 
 
-def _note(
+def _note(  # noqa: PLR0913, PLR0917  it knows what its caller knows
     word: str,
     plain: str,
     key: SortKey | None,

@@ -224,7 +224,7 @@ class _Reading:
         further = _Reading(self.connection, self.collection, query, self.scope, after)
         return bool(further.fetch()[0])
 
-    def _is_after(self, has_further: bool) -> bool:
+    def _is_after(self, has_further: bool) -> bool:  # noqa: FBT001  named by its caller
         """Whether there is a page before this one."""
         if self.is_back:
             return has_further

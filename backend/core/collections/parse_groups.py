@@ -185,7 +185,7 @@ class GroupReader(Words):
         if any(not text or len(text) > self.collection.limits.value_length for text in texts):
             raise Refused("A value is missing or too long.")
         values = tuple(metric.type.parse(text) for text in texts)
-        if op == "between" and (len(values) != 2 or values[0] > values[1]):
+        if op == "between" and (len(values) != 2 or values[0] > values[1]):  # noqa: PLR2004
             raise Refused("Two values are expected, the lower one first.")
         return values
 

@@ -72,7 +72,7 @@ class Mistakes:
     def __bool__(self) -> bool:
         return bool(self._found)
 
-    def add(
+    def add(  # noqa: PLR0913  one argument for each member of the entry
         self,
         name: str,
         code: str,

@@ -133,7 +133,7 @@ def link(path: str, parameters: Parameters, **changes: str | None) -> str:
 
     Changing anything but the cursor takes cursor and page away: they belong to the old answer.
     """
-    from urllib.parse import parse_qsl
+    from urllib.parse import parse_qsl  # noqa: PLC0415
 
     pairs = parse_qsl(query_text(parameters), keep_blank_values=True)
     gone = set(changes) | (set() if "cursor" in changes else {"cursor", "page"})

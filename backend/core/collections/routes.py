@@ -28,7 +28,7 @@ def mount(blueprint: Blueprint, collection: Collection, path: str = "") -> None:
 
 def _mount_writes(add: Mounting, doors: WriteDoors, name: str) -> None:
     # Idempotency stands on the outbox, which offers a collection itself.
-    from backend.core.idempotency import idempotent
+    from backend.core.idempotency import idempotent  # noqa: PLC0415
 
     operations = document_writes.operations(doors.collection)
     post, once = ("POST",), idempotent()

@@ -266,8 +266,8 @@ def _text(value: Any) -> str:
         return str(value) if abs(value) < 10**60 else "9" * 61
     if value is None:
         raise Refused("There is no null among values; use the operator isnull.")
-    from decimal import Decimal
+    from decimal import Decimal  # noqa: PLC0415
 
     if isinstance(value, Decimal):
-        return format(value, "f") if abs(value.adjusted()) < 100 else str(value)
+        return format(value, "f") if abs(value.adjusted()) < 100 else str(value)  # noqa: PLR2004
     raise Refused("A string, a number or a truth value is expected.")

@@ -18,7 +18,7 @@ INSERT = text(f"""
         values (:id, :topic, :queue, :ref_id, :payload, :trace, clock_timestamp() + :delay)
         returning id)
     select pg_notify('{CHANNEL}', '') from job
-""").bindparams(bindparam("payload", type_=JSON), bindparam("trace", type_=JSON))
+""").bindparams(bindparam("payload", type_=JSON), bindparam("trace", type_=JSON))  # noqa: S608  a constant
 
 
 def enqueue(

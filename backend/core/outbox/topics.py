@@ -50,7 +50,7 @@ _TOPICS: dict[str, Topic] = {}
 TOPICS: Mapping[str, Topic] = MappingProxyType(_TOPICS)
 
 
-def task(
+def task(  # noqa: PLR0913  each is a fact about the work, with a good default
     name: str,
     *,
     queue: str = DEFAULT_QUEUE,

@@ -222,7 +222,7 @@ class Reading:
         here = line + _line_ends(*found[:at])
         self._note(here, at + 1, "unquoted_amount", detail, meant, f'"{meant}"')
 
-    def _note(
+    def _note(  # noqa: PLR0913, PLR0917  one for each member of the finding
         self,
         line: int,
         number: int | None,

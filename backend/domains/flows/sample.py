@@ -39,7 +39,7 @@ def write_sample(
     stream.write(f"ZHV|{file_id}|D0010002|D|QDCA|X|QSUP|{_CREATED}||||OPER|\n".encode())
     groups = roots = 0
     lines: list[str] = []
-    for tree in _trees(readings, random.Random(seed), distributor):
+    for tree in _trees(readings, random.Random(seed), distributor):  # noqa: S311 - No secret.
         roots += 1
         groups += len(tree)
         lines += tree

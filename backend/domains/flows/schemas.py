@@ -28,7 +28,9 @@ _MOMENT = "%Y%m%d%H%M%S"
 class Cursor(fields.Field[Position]):
     """The place of a reading among all, as it stands in an address."""
 
-    default_error_messages = {"invalid": "This address was cut or changed; search again."}
+    default_error_messages = {  # noqa: RUF012  marshmallow declares it so
+        "invalid": "This address was cut or changed; search again."
+    }
 
     def _serialize(self, value: Any, *_: Any, **__: Any) -> str:
         at, created, file_id, line_number = value
@@ -39,7 +41,7 @@ class Cursor(fields.Field[Position]):
         if found is None:
             raise self.make_error("invalid")
         try:
-            at, created = (datetime.strptime(each, _MOMENT) for each in found.groups()[:2])
+            at, created = (datetime.strptime(each, _MOMENT) for each in found.groups()[:2])  # noqa: DTZ007  local time
         except ValueError:
             raise self.make_error("invalid") from None
         return Position(at, created, int(found[3]), int(found[4]))
@@ -47,7 +49,7 @@ class Cursor(fields.Field[Position]):
 
 def cursor(position: Position) -> str:
     """Return a position as it stands in an address."""
-    return Cursor()._serialize(position)
+    return Cursor()._serialize(position)  # noqa: SLF001  our own
 
 
 class SearchSchema(Schema):

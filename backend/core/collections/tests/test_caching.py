@@ -70,7 +70,7 @@ def test_a_write_that_is_rolled_back_raises_nothing(client, owner_connection, ta
 
 def test_every_way_of_writing_raises_the_revision(client, owner_connection):
     for statement in (
-        "insert into sample (id, label, kind, amount, day, currency) values (900, '', '', 1, now(), '')",
+        "insert into sample (id, label, kind, amount, day, currency) values (900, '', '', 1, now(), '')",  # noqa: E501
         "update sample set amount = 2 where id = 900",
         "delete from sample where id = 900",
     ):

@@ -52,8 +52,8 @@ def near(column, rows):
         "decimal": st.decimals(-999, 999, places=4),
         "date": st.dates(date(1, 1, 3), date(9999, 12, 28)),
         "timestamp": st.datetimes(
-            datetime(1, 1, 3),
-            datetime(9999, 12, 28),
+            datetime(1, 1, 3),  # noqa: DTZ001  hypothesis adds the zone
+            datetime(9999, 12, 28),  # noqa: DTZ001
             timezones=st.just(UTC),
         ),
         "id": st.integers(0, 2**31 - 1),

@@ -21,6 +21,6 @@ def few_values(column: str) -> list[str]:
         select (select {column} from expense where {column} > step.value order by {column} limit 1),
             number + 1
         from step where step.value is not null and number <= :most)
-    select value from step where value is not null"""
+    select value from step where value is not null"""  # noqa: S608  one of three words
     found = [str(value) for value in db.session.scalars(text(query), {"most": MOST})]
     return found if len(found) <= MOST else []

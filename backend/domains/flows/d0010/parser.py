@@ -80,7 +80,7 @@ class Parser:
         (first, second, third), digits = residue_tables(), CHECK_DIGITS
         owner, meter, rows = self._tree.owner, self._tree.meter, list[str]()
         line, roots, owner_line, meter_line = self._line, 0, 0, 0
-        for lines, mpan, bsc, serial, kind, label, at, value, flag, method, reason, is_ok in found:
+        for lines, mpan, bsc, serial, kind, label, at, value, flag, method, reason, is_ok in found:  # noqa: B007 - The last one's lines are returned.
             when = known(at) or read(at)
             if when is None or (flag == "F" and not reason):
                 break

@@ -232,7 +232,7 @@ class Tree:
     def _meter_row(self, serial: str | None, reading_type: str | None) -> str:
         return f"{self.owner}\t{row((serial, serial_key(serial or ''), reading_type))}"
 
-    def _count(self, is_accepted: bool) -> None:
+    def _count(self, is_accepted: bool) -> None:  # noqa: FBT001 - It is all that is counted.
         self.counters.records_accepted += is_accepted
         self.counters.records_rejected += not is_accepted
 

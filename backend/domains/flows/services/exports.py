@@ -75,5 +75,5 @@ def _cells(of: Occurrence) -> tuple[str, ...]:
     )
 
 
-def _truth(value: bool | None) -> str:
+def _truth(value: bool | None) -> str:  # noqa: FBT001  a field of the file, not an option
     return "" if value is None else "FT"[value]

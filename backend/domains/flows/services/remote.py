@@ -44,7 +44,7 @@ class Changed(Exception):
 
 
 class _OnlyKnown(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # untyped upstream
-    def missing_host_key(self, client: object, hostname: str, key: object) -> None:
+    def missing_host_key(self, client: object, hostname: str, key: object) -> None:  # noqa: ARG002
         raise Barred("its host key is unknown")
 
 

@@ -82,7 +82,7 @@ def opened(source: Source) -> Iterator[BinaryIO]:
 def _open_local(path: str) -> BinaryIO:
     if Path(path).is_dir():
         raise Unreadable("this is a folder; import its files with --source")
-    mode = os.stat(path).st_mode
+    mode = os.stat(path).st_mode  # noqa: PTH116  its errors are told by the caller
     if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
         raise Unreadable("this is neither a file nor a pipe")
     return Path(path).open("rb")

@@ -21,7 +21,7 @@ from backend.core.errors import NotFound
 from backend.domains.identity.models import Link, User
 
 INVITATION = "invitation"
-PASSWORD_RESET = "password-reset"
+PASSWORD_RESET = "password-reset"  # noqa: S105  a purpose
 
 LIVES = {INVITATION: timedelta(days=7), PASSWORD_RESET: timedelta(hours=1)}
 PLACES = {INVITATION: "invitations", PASSWORD_RESET: "password-reset"}
