@@ -1,4 +1,4 @@
-"""Texts that are kept in capitals and without blanks, so that a beginning is a range of an index."""
+"""Texts kept in capitals and without blanks, so that a beginning is a range of an index."""
 
 from dataclasses import dataclass
 

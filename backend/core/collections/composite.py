@@ -23,9 +23,9 @@ class _Comparator(TypeDecorator.Comparator[str]):
     """Takes a comparison with one value apart; all others compare the text."""
 
     def operate(self, op: OperatorType, *other: Any, **options: Any) -> ColumnElement[Any]:
-        if op is eq and isinstance(other[0], BindParameter):
+        if op is eq and isinstance(other[0], BindParameter) and hasattr(self.expr, "table"):
             pair: Any = self.expr.type
-            columns = self.expr.table.c  # type: ignore[attr-defined]  # a column of a subquery
+            columns = self.expr.table.c
             first, second = columns[pair.first], columns[pair.second]
             text = type_coerce(other[0], SqlText())
             rest = func.substr(text, func.strpos(text, "-") + 1)
@@ -40,10 +40,10 @@ class _Pair(TypeDecorator[str]):
 
     impl = SqlText
     cache_ok = True
-    comparator_factory = _Comparator  # type: ignore[assignment]  # it is one
+    comparator_factory = _Comparator
 
     def __init__(self, first: str = "", second: str = "") -> None:
-        super().__init__()
+        super().__init__(collation="C")
         self.first, self.second = first, second
 
 

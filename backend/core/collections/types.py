@@ -120,7 +120,7 @@ class Text(Type):
     example: str = "Research"
     name = "text"
     plural = "Texts"
-    operators = ("eq", "ne", "in", "nin", "contains", "startswith", "isnull")
+    operators: ClassVar[tuple[str, ...]] = (*PLAIN[:-1], "contains", "startswith", "isnull")
     is_text = True
 
     def parse(self, text: str) -> str:

@@ -9,7 +9,6 @@ from flask import Response, render_template, request, stream_with_context
 from backend.core.auth import Entry, PageBlueprint
 from backend.core.errors import Invalid
 from backend.domains.flows import d0010
-from backend.domains.flows.models import STATUSES
 from backend.domains.flows.schemas import SearchSchema, cursor
 from backend.domains.flows.services import exports, files, loading, readings, terms
 from backend.domains.flows.services.files import Severity, Start
@@ -38,11 +37,6 @@ blueprint = PageBlueprint(
             "Meter readings",
             "flows_console.show_readings",
             "Find readings by MPAN or by meter serial, with the file they came in.",
-        ),
-        Entry(
-            "Flow files",
-            "flows_console.show_files",
-            "What came in, what was accepted, and what was wrong with it.",
         ),
     ),
 )
@@ -92,18 +86,6 @@ def export_readings() -> Response:
         stream_with_context(lines),
         mimetype="text/csv",
         headers={"Content-Disposition": 'attachment; filename="readings.csv"'},
-    )
-
-
-@blueprint.get("/files")
-def show_files() -> str:
-    """Show the files that came in, the newest first."""
-    status = request.args.get("status", "")
-    status = status if status in STATUSES else ""
-    page = files.listed(status=status, start=_start())
-    choices = [("", "All"), *((each, each.replace("_", " ")) for each in STATUSES)]
-    return render_template(
-        "flows/files.html", page=page, status=status, choices=choices, **_ways(page)
     )
 
 
