@@ -33,7 +33,7 @@ from backend.domains.flows.services.projection import WITHDRAWAL
 
 STAFF = only("staff")
 SEVERITIES = ("error", "warning")
-LONG = Text(500, example="Wrong count")
+LONG = Text(4000, example="Wrong count")
 SHORT = Text(80, example="UDMS")
 
 
