@@ -2,12 +2,15 @@ import re
 from datetime import UTC, datetime
 from html import unescape
 from types import SimpleNamespace
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
 from flask import session
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from backend.core import collections, database
 from backend.core.auth import PageBlueprint, sessions
@@ -239,3 +242,41 @@ def test_any_type_is_shown_as_people_write_it(crates):
     assert "crate 30" not in page.text
     assert "1 Jul 2024, 01:30" in page.text
     assert re.search(r"1 crate 1 Open 1\.5 1 Jul 2024, 01:30 No", page.text)
+
+
+NAMES = [
+    *CRATES.columns,
+    "weight[gte]",
+    "sent_at[between]",
+    "sort",
+    "cursor",
+    "page",
+    "fields",
+    "tz",
+]
+TEXTS = [
+    "",
+    "\0",
+    "1",
+    "-1",
+    "open",
+    "2024-02-30",
+    "2024-06-30",
+    "true",
+    "-weight",
+    "x" * 300,
+    "a,b",
+]
+
+
+@given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(TEXTS)), max_size=4))
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_any_address_gives_a_list_or_names_its_mistakes(crates, pairs):
+    answer = crates.get(f"{LIST}?{urlencode(pairs)}&state[eq]=open")
+    assert answer.status_code in {200, 400}, (pairs, answer.text)
+    assert "<h1>Crates</h1>" in answer.text
