@@ -180,7 +180,7 @@ def _related(section: Section, record: Record) -> list[tuple[str, str]]:
         for each in refers:
             path = url_for(f"{blueprint}.show_{other.name}")
             address = collections.link(path, {each.name: key})
-            found.append((f"{other.collection.title} by {each.declared.label.lower()}", address))
+            found.append((f"{other.collection.title} ({each.declared.label})", address))
     return found
 
 

@@ -183,7 +183,7 @@ readings = Collection(
         Col(
             "serial_key",
             Code(10, example="QA1000001"),
-            title="Serial, without blanks",
+            title="Serial key",
             sortable=True,
             nullable=False,
         ),
