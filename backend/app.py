@@ -16,6 +16,7 @@ from backend.core import (
     docs,
     errors,
     health,
+    history,
     idempotency,
     limits,
     logs,
@@ -29,6 +30,7 @@ from backend.core import (
 from backend.core.api import Api
 from backend.core.collections import catalogue
 from backend.core.config import Settings
+from backend.core.outbox import collections as outbox_collections
 
 DOMAINS = (
     "identity",
@@ -50,6 +52,7 @@ EXTENSIONS = (
     health,
     metrics,
     outbox,
+    history,
     idempotency,
     mailbox,
     demonstration,
@@ -90,6 +93,8 @@ def _open_doors(app: Flask) -> None:
     """Register what each domain offers; a domain has only the doors it needs."""
     api = Api(app)
     api.register_blueprint(catalogue.blueprint, url_prefix="/api/collections")
+    api.register_blueprint(outbox_collections.api, url_prefix="/api/outbox")
+    api.register_blueprint(history.api, url_prefix="/api/audit")
     for domain in DOMAINS:
         _module(domain, "models")
         _module(domain, "tasks")
@@ -97,6 +102,9 @@ def _open_doors(app: Flask) -> None:
             api.register_blueprint(
                 routes.blueprint, url_prefix="/api" + (routes.blueprint.url_prefix or f"/{domain}")
             )
+        offered = getattr(_module(domain, "collections"), "blueprint", None)
+        if offered is not None:
+            api.register_blueprint(offered, url_prefix=f"/api/{domain}")
         if pages_ := _module(domain, "pages"):
             _register(app, pages_.blueprint, f"/{domain}")
         if console := _module(domain, "console"):

@@ -35,17 +35,36 @@ def staff(**statuses):
     return Row("staff", statuses)
 
 
+def collection_of_staff(blueprint, name):
+    """Return the rows of a collection that staff read, and nobody else."""
+    return {
+        f"{blueprint}.list_{name}": staff(),
+        f"{blueprint}.query_{name}": staff(QUERY=415),
+        f"{blueprint}.search_{name}": staff(POST=415),
+        f"{blueprint}.aggregate_{name}": staff(),
+        f"{blueprint}.describe_{name}": staff(),
+        f"{blueprint}.read_{name}": staff(GET=404),
+    }
+
+
 def anybody(**statuses):
     return Row(None, statuses)
 
 
 ROWS = {
+    **collection_of_staff("audit", "audit_events"),
+    **collection_of_staff("flows_collections", "flow_files"),
+    **collection_of_staff("flows_collections", "flow_findings"),
+    **collection_of_staff("flows_collections", "flow_readings"),
+    **collection_of_staff("identity_collections", "people"),
+    **collection_of_staff("outbox", "outbox_jobs"),
+    "audit_console.export_events": staff(GET=302),
+    "audit_console.show_event": staff(GET=404),
+    "audit_console.show_events": staff(),
     "console.show_console": staff(),
     "flows.create_files": staff(POST=422),
-    "flows.list_files": staff(),
-    "flows.list_findings": staff(GET=404),
-    "flows.list_readings": staff(GET=400),
-    "flows.show_file": staff(GET=404),
+    "flows.show_findings": staff(GET=308),
+    "flows.show_progress": staff(GET=404),
     "flows_console.discard_file": staff(),
     "expenses.create_import": staff(POST=415),
     "flows_console.export_readings": staff(),
@@ -53,25 +72,35 @@ ROWS = {
     "flows_console.reprocess_file": staff(),
     "flows_console.show_file": staff(GET=404),
     "flows_console.show_file_readings": staff(GET=404),
+    "flows_console.export_files": staff(GET=302),
+    "flows_console.export_findings": staff(GET=302),
+    "flows_console.export_occurrences": staff(GET=302),
     "flows_console.show_files": staff(),
+    "flows_console.show_finding": staff(GET=404),
+    "flows_console.show_findings": staff(),
+    "flows_console.show_occurrence": staff(GET=404),
+    "flows_console.show_occurrences": staff(),
     "flows_console.show_line": staff(GET=404),
     "flows_console.show_reading": staff(GET=404),
     "flows_console.show_readings": staff(),
     "flows_console.upload_files": staff(),
     "identity.show_me": anybody(),
-    "identity_console.change_roles": staff(),
+    "identity_console.change_roles_of_person": staff(),
     "identity_console.create_person": staff(),
     "identity_console.disable_person": staff(),
     "identity_console.enable_person": staff(),
-    "identity_console.end_sessions": staff(),
+    "identity_console.end_sessions_of_person": staff(),
     "identity_console.invite_person": staff(),
-    "identity_console.list_people": staff(),
+    "identity_console.export_people": staff(GET=302),
     "identity_console.show_new_person": staff(),
+    "identity_console.show_people": staff(),
     "identity_console.show_person": staff(GET=404),
     "mail_console.list_messages": staff(),
     "mail_console.show_message": staff(GET=404),
-    "outbox_console.list_dead": staff(),
+    "outbox_console.export_jobs": staff(GET=302),
     "outbox_console.replay_job": staff(),
+    "outbox_console.show_job": staff(GET=404),
+    "outbox_console.show_jobs": staff(),
 }
 
 PUBLIC = {

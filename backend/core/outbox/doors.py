@@ -3,52 +3,13 @@
 from uuid import UUID
 
 import click
-from flask import Flask, flash, redirect, render_template, request, url_for
+from flask import Flask
 from flask.cli import AppGroup
-from werkzeug.wrappers import Response
 
-from backend.core.auth import Entry, PageBlueprint, required_identity
-from backend.core.errors import NotFound
 from backend.core.outbox import gauges, letters, running
+from backend.core.outbox.collections import console
 
-PAGE = 50
-
-console = PageBlueprint(
-    "outbox_console",
-    __name__,
-    role="staff",
-    url_prefix="/admin/outbox",
-    entries=[Entry("Dead letters", "outbox_console.list_dead", "Jobs that failed for good.")],
-)
 commands = AppGroup("outbox", help="Work for later, and what became of it.")
-
-
-@console.get("")
-def list_dead() -> str:
-    """Show the jobs that failed for good, the latest first."""
-    topic = request.args.get("topic") or None
-    jobs = letters.dead(topic=topic, before=_cursor(), limit=PAGE + 1)
-    following = None
-    if len(jobs) > PAGE:
-        jobs = jobs[:PAGE]
-        following = url_for(".list_dead", topic=topic, before=jobs[-1].id)
-    return render_template("outbox/dead.html", jobs=jobs, topic=topic, following=following)
-
-
-@console.post("/<uuid:job_id>/replay")
-def replay_job(job_id: UUID) -> Response:
-    """Give a dead job its attempts again."""
-    letters.replay(job_id, actor_id=required_identity().user_id)
-    flash("The job will be tried again.", "good")
-    return redirect(url_for(".list_dead"))
-
-
-def _cursor() -> UUID | None:
-    given = request.args.get("before")
-    try:
-        return UUID(given) if given else None
-    except ValueError:
-        raise NotFound("There is no such page of the list.") from None
 
 
 @commands.command("dead")

@@ -4,27 +4,20 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from flask import request
+from flask import redirect, request
 from werkzeug.datastructures import FileStorage
+from werkzeug.wrappers import Response
 
 from backend.core.auth import ApiBlueprint, required_identity
 from backend.core.errors import Conflict, DomainError, Invalid, Unexpected
 from backend.core.security import body_limit
 from backend.domains.flows.schemas import (
-    FileAnswerSchema,
-    FileListSchema,
-    FilesQuerySchema,
-    FindingListSchema,
-    FindingsQuerySchema,
-    ReadingListSchema,
-    ReadingsQuerySchema,
+    FileProgressSchema,
     UploadAnswerSchema,
     UploadOptionsSchema,
     UploadSchema,
-    cursor,
 )
-from backend.domains.flows.services import files, imports, readings, uploads, waiting
-from backend.domains.flows.services.files import Start
+from backend.domains.flows.services import files, imports, uploads, waiting
 from backend.domains.flows.services.uploads import Result, Sender, Upload
 
 LARGEST = 2**63 - 1
@@ -103,51 +96,20 @@ def take_in(sent: Sequence[FileStorage], options: dict[str, bool]) -> list[Resul
     )
 
 
-@blueprint.get("/files")
-@blueprint.arguments(FilesQuerySchema, location="query")
-@blueprint.response(200, FileListSchema)
-@blueprint.alt_response(400, "BAD_REQUEST")
-def list_files(query: dict[str, Any]) -> dict[str, Any]:
-    """List the files that came in, the newest first."""
-    page = files.listed(status=query["status"], start=_start(query))
-    return {"data": page.rows, "page": {"next": page.next and str(page.next.number)}}
-
-
-@blueprint.get(f"/files/<int(max={LARGEST}):file_id>")
-@blueprint.response(200, FileAnswerSchema)
+@blueprint.get(f"/files/<int(max={LARGEST}):file_id>/progress")
+@blueprint.response(200, FileProgressSchema)
 @blueprint.alt_response(404, "NOT_FOUND")
-def show_file(file_id: int) -> dict[str, Any]:
-    """Show what became of a file; while it is being imported, how far that is."""
-    return {"data": files.one(file_id), "progress": waiting.progress(file_id)}
+def show_progress(file_id: int) -> dict[str, Any]:
+    """Show how a file's import ended or, while it goes on, how many of its records are read."""
+    file = files.one(file_id)
+    return {"data": {"status": file.status, "progress": waiting.progress(file_id)}}
 
 
 @blueprint.get(f"/files/<int(max={LARGEST}):file_id>/findings")
-@blueprint.arguments(FindingsQuerySchema, location="query")
-@blueprint.response(200, FindingListSchema)
-@blueprint.alt_response(400, "BAD_REQUEST")
-@blueprint.alt_response(404, "NOT_FOUND")
-def list_findings(query: dict[str, Any], file_id: int) -> dict[str, Any]:
-    """List what was wrong or odd in a file, in the order of its lines."""
-    files.one(file_id)
-    page = files.findings(file_id=file_id, severity=query["severity"], start=_start(query))
-    return {"data": page.rows, "page": {"next": page.next and str(page.next.number)}}
-
-
-@blueprint.get("/readings")
-@blueprint.arguments(ReadingsQuerySchema, location="query")
-@blueprint.response(200, ReadingListSchema)
-@blueprint.alt_response(400, "BAD_REQUEST")
-@blueprint.alt_response(422, "UNPROCESSABLE_ENTITY")
-def list_readings(query: dict[str, Any]) -> dict[str, Any]:
-    """List the readings of an MPAN or of a meter's serial, or of those that begin so."""
-    page = readings.search(query["query"], start=query.get("after"))
-    if page.notice == "too many":
-        raise readings.TooManyMeters("More meters begin so than can be put together.")
-    return {"data": page.hits, "page": {"next": cursor(page.older) if page.older else None}}
-
-
-def _start(query: dict[str, Any]) -> Start | None:
-    return Start(query["after"]) if "after" in query else None
+@blueprint.alt_response(308, description="The findings of this file, as a collection")
+def show_findings(file_id: int) -> Response:
+    """Lead to what was wrong or odd in a file."""
+    return redirect(f"/api/flows/findings?file_id={file_id}", HTTPStatus.PERMANENT_REDIRECT)
 
 
 def _refusal(status: int, results: Sequence[Result]) -> DomainError:

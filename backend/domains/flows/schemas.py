@@ -8,11 +8,9 @@ from flask_smorest.fields import Upload
 from marshmallow import (
     EXCLUDE,
     Schema,
-    ValidationError,
     fields,
     post_load,
     validate,
-    validates_schema,
 )
 
 from backend.domains.flows.models import STATUSES
@@ -104,73 +102,11 @@ class UploadOptionsSchema(Schema):
     )
 
 
-class FindingSchema(Schema):
-    """One thing that was wrong or odd."""
-
-    code = fields.String(required=True)
-    severity = fields.String(required=True, validate=validate.OneOf(["error", "warning"]))
-    message = fields.String(required=True)
-    line = fields.Integer(attribute="line_number", allow_none=True)
-    group = fields.String(attribute="group_code", allow_none=True)
-    item = fields.String(allow_none=True, metadata={"description": "of the catalogue, as J0040"})
-    value = fields.String(allow_none=True)
-
-
-class FlowFileSchema(Schema):
-    """A file that came in, and what became of it."""
-
-    id = fields.Integer(required=True)
-    name = fields.String(required=True)
-    status = fields.String(required=True, validate=validate.OneOf(STATUSES))
-    message = fields.String(required=True)
-    channel = fields.String(required=True)
-    actor = fields.String(required=True)
-    started_at = fields.AwareDateTime(required=True)
-    finished_at = fields.AwareDateTime(allow_none=True)
-    size_bytes = fields.Integer(allow_none=True)
-    sha256 = fields.String(attribute="raw_hash", allow_none=True)
-    flow = fields.String(allow_none=True)
-    version = fields.String(allow_none=True)
-    file_identifier = fields.String(allow_none=True)
-    from_participant = fields.String(allow_none=True)
-    created_at_local = fields.NaiveDateTime(allow_none=True)
-    is_test = fields.Boolean(required=True)
-    duplicate_of_id = fields.Integer(allow_none=True)
-    conflicts_with_id = fields.Integer(allow_none=True)
-    readings_total = fields.Integer(required=True)
-    readings_accepted = fields.Integer(required=True)
-    readings_rejected = fields.Integer(required=True)
-    errors_total = fields.Integer(required=True)
-    warnings_total = fields.Integer(required=True)
-
-
 class ProgressSchema(Schema):
     """How many records of a file are read, of how many."""
 
     done = fields.Integer(required=True)
     total = fields.Integer(required=True)
-
-
-class ReadingSchema(Schema):
-    """A reading as it was sent, with its file and line."""
-
-    mpan = fields.String(required=True)
-    serial = fields.String(required=True)
-    register = fields.String(required=True)
-    reading_at_local = fields.NaiveDateTime(required=True)
-    value = fields.String(attribute="value_text", required=True)
-    type = fields.String(attribute="reading_type", required=True)
-    badges = fields.List(fields.String(), required=True)
-    flow = fields.String(required=True)
-    file_id = fields.Integer(required=True)
-    file_name = fields.String(required=True)
-    line = fields.Integer(attribute="line_number", required=True)
-
-
-class FlowPageSchema(Schema):
-    """The value of `after` that gives the next page."""
-
-    next = fields.String(allow_none=True, required=True)
 
 
 class UploadAnswerSchema(Schema):
@@ -179,67 +115,14 @@ class UploadAnswerSchema(Schema):
     data = fields.List(fields.Dict(), required=True)
 
 
-class FileAnswerSchema(Schema):
-    """One file."""
+class FileStateSchema(Schema):
+    """A file's status, and its progress while it is being imported."""
 
-    data = fields.Nested(FlowFileSchema, required=True)
+    status = fields.String(required=True, validate=validate.OneOf(STATUSES))
     progress = fields.Nested(ProgressSchema, allow_none=True)
 
 
-class FileListSchema(Schema):
-    """A page of files."""
+class FileProgressSchema(Schema):
+    """How far one file is."""
 
-    data = fields.List(fields.Nested(FlowFileSchema), required=True)
-    page = fields.Nested(FlowPageSchema, required=True)
-
-
-class FindingListSchema(Schema):
-    """A page of findings."""
-
-    data = fields.List(fields.Nested(FindingSchema), required=True)
-    page = fields.Nested(FlowPageSchema, required=True)
-
-
-class ReadingListSchema(Schema):
-    """A page of readings."""
-
-    data = fields.List(fields.Nested(ReadingSchema), required=True)
-    page = fields.Nested(FlowPageSchema, required=True)
-
-
-class FilesQuerySchema(Schema):
-    """Which files, and from where on."""
-
-    status = fields.String(load_default="", validate=validate.OneOf(STATUSES))
-    after = fields.Integer(validate=validate.Range(0, 2**63 - 1))
-
-
-class FindingsQuerySchema(Schema):
-    """Which findings, and from where on."""
-
-    severity = fields.String(load_default="", validate=validate.OneOf(["error", "warning"]))
-    after = fields.Integer(validate=validate.Range(0, 2**31 - 1))
-
-
-class ReadingsQuerySchema(Schema):
-    """Which readings, and from where on."""
-
-    mpan = fields.String(validate=validate.Length(min=4, max=64))
-    serial = fields.String(validate=validate.Length(min=1, max=64))
-    history = fields.Boolean(load_default=False)
-    valid = fields.Boolean(load_default=False)
-    after = Cursor()
-
-    @validates_schema
-    def _check(self, data: dict[str, Any], **_: Any) -> None:
-        if ("mpan" in data) == ("serial" in data):
-            raise ValidationError("Give either the MPAN or the serial.", "mpan")
-
-    @post_load
-    def _make(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        query = Query(
-            term=Term.of(data.get("mpan") or data.get("serial", "")),
-            is_usable_only=data["valid"],
-            has_history=data["history"],
-        )
-        return {"query": query} | ({"after": data["after"]} if "after" in data else {})
+    data = fields.Nested(FileStateSchema, required=True)

@@ -1,36 +1,130 @@
 """What staff do with people: invite them, change their roles, keep them out, let them in."""
 
+from typing import Any
 from uuid import UUID
 
 from flask import flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from backend.core import auth
-from backend.core.auth import Entry, PageBlueprint
+from backend.core import auth, formats
+from backend.core.auth import Identity, PageBlueprint
+from backend.core.console import Action, Input, Section, Values, mount
+from backend.core.console.declaration import Record
+from backend.domains.identity.collections import people as collection
 from backend.domains.identity.services import invitations, people
 
 INVITED = "An invitation is on its way by e-mail. Its link works once, for seven days."
 
-blueprint = PageBlueprint(
-    "identity_console",
-    __name__,
-    role="staff",
-    template_folder="templates",
-    entries=[
-        Entry("People", "identity_console.list_people", "Who may sign in, and in which roles"),
-    ],
+blueprint = PageBlueprint("identity_console", __name__, role="staff", template_folder="templates")
+
+
+def _is_another(record: Record, identity: Identity) -> bool:
+    return bool(record["state"] != "disabled" and record["id"] != str(identity.user_id))
+
+
+def _change_roles(user_id: UUID, actor: Identity, form: Values) -> None:
+    people.change_roles(user_id=user_id, roles=form["roles"], actor_id=actor.user_id)
+
+
+def _end_sessions(user_id: UUID, actor: Identity, _form: Values) -> None:
+    people.end_sessions(user_id=user_id, actor_id=actor.user_id)
+
+
+def _invite(user_id: UUID, actor: Identity, _form: Values) -> None:
+    invitations.invite_again(user_id=user_id, actor_id=actor.user_id)
+
+
+def _enable(user_id: UUID, actor: Identity, _form: Values) -> None:
+    people.enable(user_id=user_id, actor_id=actor.user_id)
+
+
+def _disable(user_id: UUID, actor: Identity, _form: Values) -> None:
+    people.disable(user_id=user_id, actor_id=actor.user_id)
+
+
+def _invitation(user_id: Any) -> list[tuple[str, Any]]:
+    found = invitations.latest(user_id=user_id)
+    if found is None:
+        return []
+    sent = f"sent {formats.local(found.sent_at)}" if found.sent_at else "waiting to be sent"
+    until = formats.local(found.expires_at)
+    link = "was used or has ended" if found.used_at else f"works until {until}"
+    return [("Last invitation", sent), ("Its link", link)]
+
+
+ACTIONS = (
+    Action(
+        "change_roles_of",
+        "Change the roles",
+        "roles",
+        _change_roles,
+        sentence="The person gets the chosen roles, and no others.",
+        done="The roles are changed; they hold from the next page on.",
+        inputs=(
+            Input(
+                "roles",
+                "Roles",
+                kind="choices",
+                choices=tuple(people.ROLES.items()),
+                initial=lambda record: record["roles"].split(", "),
+            ),
+        ),
+    ),
+    Action(
+        "invite",
+        "Send another invitation",
+        "invitations",
+        _invite,
+        sentence="The links that were sent before hold no longer.",
+        done=INVITED,
+        offered=lambda record, _: record["state"] == "invited",
+    ),
+    Action(
+        "end_sessions_of",
+        "Sign out everywhere",
+        "sessions-end",
+        _end_sessions,
+        sentence="Whoever is signed out can sign in again with the password.",
+        done="The person is signed out everywhere.",
+    ),
+    Action(
+        "enable",
+        "Enable",
+        "enablement",
+        _enable,
+        sentence="The person can sign in again, with the password that they had.",
+        done="The person can sign in again.",
+        offered=lambda record, _: record["state"] == "disabled",
+    ),
+    Action(
+        "disable",
+        "Disable",
+        "disablement",
+        _disable,
+        sentence="The person is signed out everywhere, and cannot sign in until enabled again.",
+        done="The person is signed out everywhere, and cannot sign in any more.",
+        offered=_is_another,
+        is_dangerous=True,
+    ),
 )
 
-
-@blueprint.get("/people")
-def list_people() -> str:
-    """Show people by e-mail address."""
-    search = request.args.get("q", "").strip()
-    found, following = people.page(search=search, after=request.args.get("after", ""))
-    next_page = url_for(".list_people", q=search or None, after=following) if following else None
-    return render_template(
-        "identity/people.html", people=found, roles=people.ROLES, search=search, next=next_page
-    )
+mount(
+    blueprint,
+    Section(
+        collection,
+        name="people",
+        singular="person",
+        main="email",
+        columns=("email", "name", "roles", "state", "created_at"),
+        filters=("email[startswith]", "name[contains]", "roles[contains]", "state"),
+        actions=ACTIONS,
+        badges={"state": {"enabled": "good", "invited": "warning", "disabled": "bad"}},
+        buttons=(("Add a person", "identity_console.show_new_person"),),
+        more=_invitation,
+        empty="Nobody yet.",
+    ),
+    "/people",
+)
 
 
 @blueprint.get("/people/new")
@@ -46,63 +140,7 @@ def create_person() -> Response:
         email=request.form.get("email", ""),
         name=request.form.get("name", ""),
         roles=request.form.getlist("roles"),
-        actor_id=_actor(),
+        actor_id=auth.required_identity().user_id,
     )
-    return _back(user.id, INVITED)
-
-
-@blueprint.post("/people/<uuid:user_id>/invitations")
-def invite_person(user_id: UUID) -> Response:
-    """Send another invitation to somebody who has not chosen a password yet."""
-    invitations.invite_again(user_id=user_id, actor_id=_actor())
-    return _back(user_id, INVITED)
-
-
-@blueprint.get("/people/<uuid:user_id>")
-def show_person(user_id: UUID) -> str:
-    """Show one person, and what can be changed."""
-    user = people.get(user_id=user_id)
-    return render_template(
-        "identity/person.html",
-        person=user,
-        roles=people.ROLES,
-        is_self=user.id == _actor(),
-        invitation=invitations.latest(user_id=user_id),
-    )
-
-
-@blueprint.post("/people/<uuid:user_id>/roles")
-def change_roles(user_id: UUID) -> Response:
-    """Give the person the chosen roles, and no others."""
-    people.change_roles(user_id=user_id, roles=request.form.getlist("roles"), actor_id=_actor())
-    return _back(user_id, "The roles are changed; they hold from the next page on.")
-
-
-@blueprint.post("/people/<uuid:user_id>/disablement")
-def disable_person(user_id: UUID) -> Response:
-    """Keep the person out."""
-    people.disable(user_id=user_id, actor_id=_actor())
-    return _back(user_id, "The person is signed out everywhere, and cannot sign in any more.")
-
-
-@blueprint.post("/people/<uuid:user_id>/enablement")
-def enable_person(user_id: UUID) -> Response:
-    """Let the person in again."""
-    people.enable(user_id=user_id, actor_id=_actor())
-    return _back(user_id, "The person can sign in again.")
-
-
-@blueprint.post("/people/<uuid:user_id>/sessions-end")
-def end_sessions(user_id: UUID) -> Response:
-    """Sign the person out everywhere."""
-    people.end_sessions(user_id=user_id, actor_id=_actor())
-    return _back(user_id, "The person is signed out everywhere.")
-
-
-def _actor() -> UUID:
-    return auth.required_identity().user_id
-
-
-def _back(user_id: UUID, message: str) -> Response:
-    flash(message, "good")
-    return redirect(url_for(".show_person", user_id=user_id))
+    flash(INVITED, "good")
+    return redirect(url_for(".show_person", key=user.id))

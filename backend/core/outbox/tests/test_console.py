@@ -32,5 +32,7 @@ def test_nobody_else_sees_them(client, signed_in):
     assert signed_in().get("/admin/outbox").status_code == 403
 
 
-def test_an_unknown_page_of_the_list_is_not_found(signed_in):
-    assert signed_in("staff").get("/admin/outbox?before=x").status_code == 404
+def test_a_parameter_that_the_list_does_not_know_is_named(signed_in):
+    answer = signed_in("staff").get("/admin/outbox?before=x")
+    assert answer.status_code == 400
+    assert "before" in answer.text

@@ -16,11 +16,6 @@ blueprint = PageBlueprint(
             "flows_console.show_readings",
             "Find readings by MPAN or by meter serial, with the file they came in.",
         ),
-        Entry(
-            "Flow files",
-            "flows_console.show_files",
-            "What came in, what was accepted, and what was wrong with it.",
-        ),
     ),
 )
 

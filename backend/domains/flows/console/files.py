@@ -12,14 +12,12 @@ from backend.core.security import body_limit
 from backend.domains.flows import d0010
 from backend.domains.flows.console.addresses import LARGEST, start, ways
 from backend.domains.flows.console.blueprint import blueprint
-from backend.domains.flows.models import STATUSES, UNFINISHED
+from backend.domains.flows.models import UNFINISHED
 from backend.domains.flows.services import (
     files,
     imports,
     loading,
-    places,
     quarantine,
-    remote,
     uploads,
     waiting,
 )
@@ -35,24 +33,6 @@ KINDS |= {"rejected": "bad", "failed": "bad"}
 
 class NoFileChosen(Invalid):
     """No file was chosen. Go back, choose one or more flow files, and send the form again."""
-
-
-@blueprint.get("/files")
-def show_files() -> str:
-    """Show the files that came in, the newest first."""
-    status = request.args.get("status", "")
-    status = status if status in STATUSES else ""
-    page = files.listed(status=status, start=start())
-    choices = [("", "All"), *((each, each.replace("_", " ")) for each in STATUSES)]
-    return render_template(
-        "flows/files.html",
-        page=page,
-        status=status,
-        choices=choices,
-        drop=places.drop_folder(),
-        remote=remote.state(),
-        **ways(page),
-    )
 
 
 @blueprint.post("/files")

@@ -50,14 +50,6 @@ class Line(NamedTuple):
     text: str
 
 
-def listed(*, status: str = "", start: Start | None = None) -> Page[FlowFile]:
-    """Return a page of files, the newest receipt first."""
-    query = select(FlowFile)
-    if status:
-        query = query.where(FlowFile.status == status)
-    return _page(query, FlowFile.id, start, newest_first=True)
-
-
 def one(file_id: int) -> FlowFile:
     """Return one file.
 

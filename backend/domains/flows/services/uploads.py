@@ -58,7 +58,8 @@ class Result:
         """Return plain values, with the first findings and the ways to the rest."""
         result = self.outcome.as_json(findings=outcomes.FINDINGS_SHOWN)
         links = {"self": f"/api/flows/files/{self.outcome.file_id}"}
-        links["findings"] = f"{links['self']}/findings"
+        links["findings"] = f"/api/flows/findings?file_id={self.outcome.file_id}"
+        links["progress"] = f"{links['self']}/progress"
         return {"http_status": int(self.status), **result, "links": links}
 
 

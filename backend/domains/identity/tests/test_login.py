@@ -24,19 +24,19 @@ def browser(app, member, submit):
 def test_a_person_signs_in_and_is_led_to_where_they_wanted_to_go(app, member, submit):
     client = app.test_client()
     user = member("staff")
-    away = client.get("/admin/identity/people?q=a%26b")
-    assert away.location == "/login?next=/admin/identity/people%3Fq%3Da%2526b"
+    away = client.get("/admin/identity/people?name=a%26b")
+    assert away.location == "/login?next=/admin/identity/people%3Fname%3Da%2526b"
     form = client.get(away.location).text
-    assert 'name="next" value="/admin/identity/people?q=a%26b"' in form
+    assert 'name="next" value="/admin/identity/people?name=a%26b"' in form
     answer = submit(
         client,
         away.location,
         "/login",
         email=user.email,
         password="correct horse battery",
-        next="/admin/identity/people?q=a%26b",
+        next="/admin/identity/people?name=a%26b",
     )
-    assert (answer.status_code, answer.location) == (302, "/admin/identity/people?q=a%26b")
+    assert (answer.status_code, answer.location) == (302, "/admin/identity/people?name=a%26b")
     assert client.get(answer.location).status_code == 200
     assert client.get("/login?next=/admin/").location == "/admin/"
 
