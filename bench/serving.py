@@ -22,7 +22,7 @@ BENCH = Path(__file__).resolve().parent
 ENVIRONMENT = BENCH / ".venv"
 REQUIREMENTS = BENCH / "requirements.txt"
 PROCESSES = int(os.environ.get("PROCESSES", "1"))
-OURS = "gunicorn"  # On which Quintet runs, see decision 0009.
+OURS = "granian"  # Decision 0009 says why.
 PATIENCE = 60
 
 
@@ -75,7 +75,8 @@ def command(system: System, server: str, port: int) -> list[str]:
     """Return the command line by which the server serves the system."""
     python, application = str(environment()), system.application
     if system is QUINTET and server == "granian":
-        application = "peers.quintet_on_granian:create_app"
+        numbers = map(str, (port, PROCESSES, THREADS))
+        return [python, "-m", "peers.quintet_on_granian", *numbers]
     common = [python, "-m", server]
     if server == "gunicorn":
         if system.is_factory:
