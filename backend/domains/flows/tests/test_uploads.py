@@ -59,7 +59,7 @@ def test_a_file_with_errors_is_imported_with_its_first_findings_and_the_way_to_a
     (result,) = response.json["data"]
     assert (result["status"], result["findings"][0]["line"]) == ("imported_with_errors", 5)
     (finding,) = staff.get(result["links"]["findings"]).json["data"]
-    assert (finding["line"], finding["item"], finding["severity"]) == (5, "J0040", "error")
+    assert (finding["line_number"], finding["item"], finding["severity"]) == (5, "J0040", "error")
 
 
 def test_the_same_file_again_is_a_duplicate_that_names_the_first(staff, example):
