@@ -62,6 +62,7 @@ def another_app(library, tmp_path_factory):
 def _application(copy, tmp_path_factory):
     return create_app(
         TESTING=True,
+        RATELIMIT_ENABLED=False,  # A property asks many times.
         database_url=copy.url,
         database_owner_url=copy.owner_url,
         files_url=str(tmp_path_factory.mktemp("files")),
