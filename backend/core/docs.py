@@ -94,7 +94,8 @@ def read(openapi: Schema) -> list[Section]:
     for path, item in openapi["paths"].items():
         for method in METHODS:
             if method in item:
-                tag = (item[method].get("tags") or ["other"])[0]
+                # What a domain offers as collections stands beside the rest of it.
+                tag = (item[method].get("tags") or ["other"])[0].removesuffix("_collections")
                 operation = _operation(openapi, method, path, item[method])
                 found.setdefault(tag, []).append(operation)
     told = {each["name"]: each.get("description", "") for each in openapi.get("tags", ())}
