@@ -55,7 +55,7 @@ faults: .venv ## kill, hang and empty everything, and prove that no job is lost 
 
 .PHONY: bench
 bench: .venv ## measure speed and memory against limits, as ratios (BIG=1 goes to 10 million)
-	@for each in flows_parse flows_import flows_upload search_latency; do $(BIN)/python bench/$$each.py; done
+	@for each in flows_parse flows_import flows_upload search_latency collection_speed servers; do $(BIN)/python bench/$$each.py; done
 	@$(BIN)/python -m bench.jobs
 
 .PHONY: screenshots

@@ -79,8 +79,8 @@ def create_app(**overrides: object) -> Flask:
     )
     app.config.update({name: value for name, value in overrides.items() if name.isupper()})
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
-    hops = app.extensions["settings"].proxy_hops
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask documents this
+    if hops := app.extensions["settings"].proxy_hops:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask documents this
     for extension in EXTENSIONS:
         extension.init_app(app)
     _open_doors(app)

@@ -22,7 +22,7 @@ BENCH = Path(__file__).resolve().parent
 ENVIRONMENT = BENCH / ".venv"
 REQUIREMENTS = BENCH / "requirements.txt"
 PROCESSES = int(os.environ.get("PROCESSES", "1"))
-OURS = "granian"  # Decision 0009 says why.
+OURS = "gunicorn"  # Decision 0009 says why.
 PATIENCE = 60
 
 

@@ -45,7 +45,7 @@ def _find_keys() -> None:
 
     An error in here is answered like any other. Inside, it would pass for one of Valkey's.
     """
-    if request.method in READING:
+    if _is_reading():
         return
     identity = current_identity()
     address = _network(request.remote_addr or "")
@@ -57,6 +57,11 @@ def _find_keys() -> None:
         "address": _key(f"address {address}"),
         "name": _key(f"name {address} {name}") if name else "",
     }
+
+
+def _is_reading() -> bool:
+    """Whether nothing counts this request, so that reading pays nothing for the limits."""
+    return request.method in READING
 
 
 def _network(address: str) -> str:
@@ -96,9 +101,7 @@ def _limit(rate: str, key: str, kind: str | None) -> ApplicationLimit:
     """Return a limit that several views share: both doors of signing in count together."""
 
     def is_exempt() -> bool:
-        if request.method in READING or (kind and g.limit_kind != kind):
-            return True
-        return not g.limit_keys[key]
+        return bool(kind and g.limit_kind != kind) or not g.limit_keys[key]
 
     return ApplicationLimit(
         rate,
@@ -132,6 +135,7 @@ def init_app(app: Flask) -> None:
         swallow_errors=True,
         key_prefix="quintet",
     )
+    limiter.request_filter(_is_reading)
     limiter.init_app(app)
 
 

@@ -67,8 +67,10 @@ def _limit_of_view() -> int:
 
 
 def _add_headers(response: Response) -> Response:
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+    given = {name.lower() for name, _ in response.headers}
+    response.headers.extend(
+        (name, value) for name, value in HEADERS.items() if name.lower() not in given
+    )
     if not current_settings().is_local:
         response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
     if "Cache-Control" not in response.headers or _is_signed_in_page():

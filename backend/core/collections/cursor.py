@@ -95,7 +95,12 @@ def bindings(query: Query, scope: Scope) -> dict[str, str]:
 
 def scope_hash(scope: Scope) -> str:
     """Return a short hash of which rows the caller may see."""
-    return short_hash([scope.name, scope.values])
+    return short_hash([scope.name, scope.values]) if scope.values else _hash_of_name(scope.name)
+
+
+@lru_cache(maxsize=64)
+def _hash_of_name(name: str) -> str:
+    return short_hash([name, {}])
 
 
 def is_readable(cursor: str) -> bool:
