@@ -52,7 +52,7 @@ class Front:
 
     def answers(self) -> bool:
         """Say whether it is ready."""
-        with suppress(requests.ConnectionError):
+        with suppress(requests.RequestException):
             return requests.get(f"{self.url}/readyz", timeout=5).ok
         return False
 
