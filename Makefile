@@ -51,7 +51,8 @@ format: .venv ## write the code as `make check` wants it
 
 .PHONY: faults
 faults: .venv ## kill, hang and empty everything, and prove that no job is lost or doubled
-	@$(BIN)/python -m pytest e2e/faults --numprocesses 3 --dist loadfile --quiet
+	@$(BIN)/python -m pytest e2e/faults --numprocesses 3 --dist loadfile --no-loadscope-reorder \
+		--quiet
 
 .PHONY: bench
 bench: .venv ## measure speed and memory against limits, as ratios (BIG=1 goes to 10 million)

@@ -14,7 +14,7 @@ import click
 import psycopg
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection, IsolationLevel
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, Session, mapped_column
@@ -90,6 +90,14 @@ def apart() -> Iterator[Session]:
     """Commit the block on a second connection while the present transaction stays open."""
     with Session(db.engine, expire_on_commit=False) as session, session.begin():
         yield session
+
+
+def commit_without_waiting(session: Session | None = None) -> None:
+    """Have the present transaction's commit not wait for the disk.
+
+    It is for what may be forgotten when the database crashes, since it is then done again.
+    """
+    (session or db.session).execute(text("set local synchronous_commit = off"))
 
 
 def raw_connection() -> psycopg.Connection[Any]:

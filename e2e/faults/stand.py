@@ -35,7 +35,7 @@ class Keeper:
         self.health = Path(environ["QUINTET_HEALTH_FOLDER"])
         self._command = [sys.executable, "-m", module, *words]
         self._environ = environ
-        self._log = log
+        self.log = log
         self._is_over = threading.Event()
         self.starts = 0
         self.process = self._start()
@@ -62,7 +62,7 @@ class Keeper:
 
     def _start(self) -> psutil.Popen:
         self.starts += 1
-        with self._log.open("ab") as output:
+        with self.log.open("ab") as output:
             return psutil.Popen(
                 self._command,
                 cwd=places.CHECKOUT,
@@ -137,16 +137,17 @@ class Stand:
 
     def relay(self, module: str = "e2e.faults.run_relay", **variables: str) -> Keeper:
         """Start a relay."""
-        return self._keep(module, (), variables)
+        return self.keep(module, (), variables)
 
     def worker(
         self, concurrency: int = 2, module: str = "e2e.faults.run_worker", **variables: str
     ) -> Keeper:
         """Start a worker."""
         name = f"{uuid4().hex[:6]}@stand"
-        return self._keep(module, ("-c", str(concurrency), "-n", name), variables)
+        return self.keep(module, ("-c", str(concurrency), "-n", name), variables)
 
-    def _keep(self, module: str, words: Iterable[str], variables: Mapping[str, str]) -> Keeper:
+    def keep(self, module: str, words: Iterable[str], variables: Mapping[str, str]) -> Keeper:
+        """Start a process of the module, and again whenever it dies."""
         name = f"{module.rpartition('.')[2]}-{len(self.keepers)}"
         environ = dict(os.environ) | {
             "DATABASE_URL": self.database.url(),

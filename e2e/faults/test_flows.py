@@ -7,39 +7,20 @@ from dataclasses import replace
 from io import BytesIO
 
 import psutil
-import pytest
 
 from backend.core import database
-from backend.domains.flows import sample
 from backend.domains.flows.services import imports, places, waiting
 from backend.domains.flows.services.receipts import Delivery
+from e2e.faults.front import written
 
 FILES, BROKEN, READINGS = 1000, 20, 3
-TABLES = "flow_file, flow_reading, flow_site_visit, flow_meter, flow_finding, flow_waiting,"
-TABLES += " flow_quarantine, flow_look"
 GRACE = 55  # Seconds that the cluster gives a worker; ours is out 30 s before that.
-
-
-@pytest.fixture
-def flows(stand, tmp_path):
-    """The variables of processes that have a drop folder and files of this test's own."""
-    with stand.database.connect("quintet_owner") as connection:
-        connection.execute(f"truncate {TABLES}")
-    folder = tmp_path / "drop"
-    folder.mkdir()
-    return {"QUINTET_FLOWS_DROP": str(folder), "QUINTET_FILES_URL": str(tmp_path / "files")}
-
-
-def written(seed, readings=READINGS):
-    out = BytesIO()
-    sample.write_sample(out, readings=readings, seed=seed)
-    return out.getvalue()
 
 
 def fill(folder):
     """Write the files under names that are not yet taken, and then rename them."""
     for number in range(FILES):
-        content = written(number + 1)
+        content = written(number + 1, READINGS)
         if number % (FILES // BROKEN) == 7:
             content = content.replace(b"ZPT|", b"ZPT|X", 1)
         path = folder / f"{number:04}.uff"

@@ -30,7 +30,8 @@ def reprocess(*, file_id: int, options: dict[str, bool], actor_id: str | None, *
     )
 
 
-@task("flows.collect_drop", queue="imports", is_renewed=True, every=timedelta(seconds=10))
+# Two looks are enough for a file that rests: they are further apart than it has to.
+@task("flows.collect_drop", queue="imports", is_renewed=True, every=timedelta(seconds=6))
 def collect_drop(**_: object) -> None:
     """Claim what is finished in the drop folder."""
     drop.collect()

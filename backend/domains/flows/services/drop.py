@@ -107,6 +107,8 @@ def _claim(root: Path, found: Found) -> bool:
     delivery = Delivery(name=label, channel="drop", actor="drop folder", source=str(root))
     try:
         with database.transaction():
+            # A claim that the database forgets is an abandoned one, and the file goes back.
+            database.commit_without_waiting()
             file, row = waiting.add(delivery, imports.rules(), size=found.seen.size, place="folder")
             row.location = f"{file.id}/{folders.safe_name(label)}"
             looks.forget(SOURCE, found.seen.name)

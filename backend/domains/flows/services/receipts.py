@@ -112,7 +112,7 @@ def resume(file_id: int, options: d0010.Options) -> FlowFile:
     started = started.values(status="running", message="", options=asdict(options))
     with database.apart() as session:
         # If the database crashes now, the import ends with it, and only this try is not counted.
-        session.execute(text("set local synchronous_commit = off"))
+        database.commit_without_waiting(session)
         if session.scalar(started.returning(FlowFile.id)) is None:
             raise NotWaiting
         tried = update(FlowWaiting).where(FlowWaiting.file_id == file_id)

@@ -69,18 +69,19 @@ def progress(file_id: int) -> dict[str, int] | None:
 def import_one(file_id: int) -> None:
     """Import the file and put its bytes where they belong; nothing is done where that is done.
 
-    It opens transactions of its own, as an import does.
+    It opens transactions of its own, as an import does; what comes after is left to the caller's,
+    which ends the job. Should the database forget that one, nothing is imported again.
 
     :raises NotImported: when it failed, and is to be tried again
     :raises InOtherHands: when another process is at it
     """
     if task := _to_do(file_id):
         _try(*task)
-    with database.transaction():
-        if waiting := find(file_id):
-            file = db.session.get_one(FlowFile, file_id)
-            if places.put_away(waiting, file):
-                db.session.delete(waiting)
+    database.commit_without_waiting()
+    if waiting := find(file_id):
+        file = db.session.get_one(FlowFile, file_id)
+        if places.put_away(waiting, file):
+            db.session.delete(waiting)
 
 
 def _to_do(file_id: int) -> tuple[FlowFile, FlowWaiting] | None:
@@ -140,7 +141,7 @@ def _give_up(file_id: int, message: str = messages.INTERRUPTED) -> None:
 
 
 def _progress(file_id: int) -> loading.Progress:
-    shown_at = 0.0
+    shown_at = time.monotonic()  # Nobody sees the progress of what ends before.
 
     def show(done: int, total: int) -> None:
         nonlocal shown_at
