@@ -69,11 +69,11 @@ class Broker(Hurt, Valkey):
 
     def length(self, queue: str) -> int:
         """Return how many messages wait in the queue."""
-        with redis.Redis(port=self.port, socket_timeout=5) as client:
+        with redis.Redis(host="127.0.0.1", port=self.port, socket_timeout=5) as client:
             length: int = client.llen(queue)
         return length
 
     def flush(self) -> None:
         """Empty it."""
-        with redis.Redis(port=self.port, socket_timeout=5) as client:
+        with redis.Redis(host="127.0.0.1", port=self.port, socket_timeout=5) as client:
             client.flushall()
