@@ -72,3 +72,4 @@ lock: .venv ## lock the versions of all dependencies again, from pyproject.toml
 	$(COMPILE) --output-file requirements/backend.txt
 	$(COMPILE) --extra worker --output-file requirements/worker.txt
 	$(COMPILE) --extra dev --extra worker --output-file requirements/dev.txt
+	$(COMPILE) --extra bench --output-file requirements/bench.txt

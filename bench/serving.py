@@ -15,12 +15,12 @@ from pathlib import Path
 
 import psutil
 
+from backend.core.serving import threads
 from environments.local.processes import free_port
-from environments.local.running import THREADS
 
 BENCH = Path(__file__).resolve().parent
 ENVIRONMENT = BENCH / ".venv"
-REQUIREMENTS = BENCH / "requirements.txt"
+REQUIREMENTS = BENCH.parent / "requirements" / "bench.txt"
 PROCESSES = int(os.environ.get("PROCESSES", "1"))
 OURS = "gunicorn"  # Decision 0009 says why.
 PATIENCE = 60
@@ -33,10 +33,9 @@ class System:
     application: str
     path: str
     interface: str = "wsgi"
-    is_factory: bool = False
 
 
-QUINTET = System("backend.app:create_app", "/readyz", is_factory=True)
+QUINTET = System("backend.app:create_app", "/readyz")
 
 
 @dataclass(frozen=True)
@@ -73,24 +72,25 @@ def environment() -> Path:
 
 def command(system: System, server: str, port: int) -> list[str]:
     """Return the command line by which the server serves the system."""
-    python, application = str(environment()), system.application
+    python = str(environment())
     if system is QUINTET and server == "granian":
-        numbers = map(str, (port, PROCESSES, THREADS))
+        numbers = map(str, (port, PROCESSES, threads))
         return [python, "-m", "peers.quintet_on_granian", *numbers]
     common = [python, "-m", server]
+    if system is QUINTET:
+        return [*common, "--config", "python:backend.core.serving", "--bind", f"127.0.0.1:{port}"]
     if server == "gunicorn":
-        if system.is_factory:
-            application += "()"
         common += ["--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"]
-        common += ["--threads", str(THREADS), "--workers", str(PROCESSES), "--no-control-socket"]
-        return [*common, "--graceful-timeout", "5", application]
+        common += ["--threads", str(threads), "--workers", str(PROCESSES), "--no-control-socket"]
+        return [*common, "--graceful-timeout", "5", system.application]
     common += ["--host", "127.0.0.1", "--port", str(port), "--workers", str(PROCESSES)]
     if server == "uvicorn":
-        return [*common, "--loop", "uvloop", "--http", "httptools", "--no-access-log", application]
+        common += ["--loop", "uvloop", "--http", "httptools", "--no-access-log"]
+        return [*common, system.application]
     common += ["--interface", system.interface, "--no-ws"]
     if system.interface == "wsgi":
-        common += ["--blocking-threads", str(THREADS)]
-    return [*common, *(["--factory"] if system.is_factory else []), application]
+        common += ["--blocking-threads", str(threads)]
+    return [*common, system.application]
 
 
 def launch(system: System, server: str, port: int, variables: Mapping[str, str]) -> psutil.Popen:

@@ -1,6 +1,9 @@
 import ast
+import os
 import pkgutil
 import re
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -86,3 +89,17 @@ def test_outside_local_a_start_with_default_secrets_is_refused():
 def test_a_missing_and_a_malformed_setting_are_named_together():
     with pytest.raises(InvalidSettings, match=r"DATABASE_URL is missing.*QUINTET_PROXY_HOPS"):
         Settings.from_environment({"QUINTET_PROXY_HOPS": "two"})
+
+
+@pytest.mark.parametrize("name", ["worker", "dev", "bench"])
+def test_every_lock_holds_what_the_application_needs(name):
+    folder = ROOT / "requirements"
+    needed = set((folder / "backend.txt").read_text().splitlines())
+    assert needed - set((folder / f"{name}.txt").read_text().splitlines()) == set()
+
+
+def test_every_benchmark_finds_what_it_imports():
+    names = [path.stem for path in sorted((ROOT / "bench").glob("*.py"))]
+    variables = os.environ | {"PYTHONPATH": str(ROOT / "bench")}
+    command = [sys.executable, "-c", f"import {', '.join(names)}"]
+    subprocess.run(command, cwd=ROOT, env=variables, check=True)
