@@ -27,7 +27,7 @@ READINGS = 1_560_000
 LIMIT_MB = 20.0
 HEAD = b'--x\r\nContent-Disposition: form-data; name="files"; filename="big.uff"\r\n\r\n'
 TAIL = b"\r\n--x--\r\n"
-SERVE = ("-m", "gunicorn", "--config", "python:backend.core.serving")
+SERVE = ("-m", "backend.serving")
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def served(variables: dict[str, str]) -> Iterator[tuple[int, psutil.Process]]:
     """Lend a server's port and the process that answers."""
     port = processes.free_port()
     process = psutil.Popen(
-        [sys.executable, *SERVE, "--bind", f"127.0.0.1:{port}"],
+        [sys.executable, *SERVE, "--port", str(port)],
         cwd=places.CHECKOUT,
         env=os.environ | variables,
         stdout=subprocess.DEVNULL,

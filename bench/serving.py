@@ -15,14 +15,13 @@ from pathlib import Path
 
 import psutil
 
-from backend.core.serving import threads
+from backend.serving import THREADS
 from environments.local.processes import free_port
 
 BENCH = Path(__file__).resolve().parent
 ENVIRONMENT = BENCH / ".venv"
 REQUIREMENTS = BENCH.parent / "requirements" / "bench.txt"
-PROCESSES = int(os.environ.get("PROCESSES", "1"))
-OURS = "gunicorn"  # Decision 0009 says why.
+OURS = "granian"  # Decision 0010 says why.
 PATIENCE = 60
 
 
@@ -73,23 +72,21 @@ def environment() -> Path:
 def command(system: System, server: str, port: int) -> list[str]:
     """Return the command line by which the server serves the system."""
     python = str(environment())
-    if system is QUINTET and server == "granian":
-        numbers = map(str, (port, PROCESSES, threads))
-        return [python, "-m", "peers.quintet_on_granian", *numbers]
+    if system is QUINTET and server == OURS:
+        return [python, "-m", "backend.serving", "--port", str(port)]
     common = [python, "-m", server]
-    if system is QUINTET:
-        return [*common, "--config", "python:backend.core.serving", "--bind", f"127.0.0.1:{port}"]
     if server == "gunicorn":
+        called = "()" if system is QUINTET else ""
         common += ["--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"]
-        common += ["--threads", str(threads), "--workers", str(PROCESSES), "--no-control-socket"]
-        return [*common, "--graceful-timeout", "5", system.application]
-    common += ["--host", "127.0.0.1", "--port", str(port), "--workers", str(PROCESSES)]
+        common += ["--threads", str(THREADS), "--no-control-socket", "--graceful-timeout", "5"]
+        return [*common, system.application + called]
+    common += ["--host", "127.0.0.1", "--port", str(port)]
     if server == "uvicorn":
         common += ["--loop", "uvloop", "--http", "httptools", "--no-access-log"]
         return [*common, system.application]
     common += ["--interface", system.interface, "--no-ws"]
     if system.interface == "wsgi":
-        common += ["--blocking-threads", str(threads)]
+        common += ["--blocking-threads", str(THREADS)]
     return [*common, system.application]
 
 

@@ -1,11 +1,9 @@
 """The database: one transaction for each request, command and task, made at its edge."""
 
-import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import wraps
-from socket import SHUT_RDWR, socket
-from threading import Lock, Timer
+from threading import Lock
 from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
@@ -108,10 +106,9 @@ def raw_connection() -> psycopg.Connection[Any]:
 
 @contextmanager
 def snapshot(*, seconds: int) -> Iterator[psycopg.Connection[Any]]:
-    """Read one moment of the database on a connection of its own, for answers sent as a stream.
+    """Read one moment of the database on a connection of its own, for what takes long.
 
-    It may only read. Each statement ends after so many seconds; so does the connection, also when
-    it waits for a caller who has stopped reading.
+    It may only read. Each statement ends after so many seconds.
     """
     with _pool("", "REPEATABLE READ", size=4).connect() as connection:
         raw: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]  # a pool's proxy hides the driver's type
@@ -121,17 +118,12 @@ def snapshot(*, seconds: int) -> Iterator[psycopg.Connection[Any]]:
             " set_config('datestyle', 'ISO', true), set_config('timezone', 'UTC', true)",
             {"most": f"{seconds}s"},
         )
-        watchdog = Timer(seconds + 1, _hang_up, (raw.fileno(),))
-        watchdog.daemon = True
-        watchdog.start()
         try:
             yield raw
         except BaseException:
             # The rest of a stream would have to be read: a new connection is cheaper.
             connection.invalidate()
             raise
-        finally:
-            watchdog.cancel()
 
 
 @contextmanager
@@ -149,12 +141,6 @@ def reading(*, seconds: int) -> Iterator[Connection]:
         return
     with _pool(f"-c statement_timeout={seconds}s", "AUTOCOMMIT", size=8).connect() as connection:
         yield connection
-
-
-def _hang_up(descriptor: int) -> None:
-    """Close the connection under a reader that no statement timeout would reach."""
-    with suppress(OSError), socket(fileno=os.dup(descriptor)) as connection:
-        connection.shutdown(SHUT_RDWR)
 
 
 def _pool(options: str, isolation: IsolationLevel, *, size: int) -> Engine:

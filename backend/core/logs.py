@@ -20,8 +20,7 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 QUIET_ENDPOINTS = {"healthz", "readyz", "static"}
 # What brings handlers of its own, or says at "info" what only its makers want to know.
 FOREIGN_LOGGERS = {
-    "gunicorn.error": logging.INFO,
-    "gunicorn.access": logging.INFO,
+    "_granian": logging.INFO,
     "werkzeug": logging.WARNING,
     "alembic": logging.WARNING,
     "flask_wtf.csrf": logging.WARNING,

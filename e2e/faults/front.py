@@ -38,11 +38,8 @@ class Front:
         port = processes.free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.keeper = stand.keep(
-            "gunicorn",
-            [
-                *("--config", "python:backend.core.serving", "--bind", f"127.0.0.1:{port}"),
-                "e2e.faults.run_api:create_app()",
-            ],
+            "e2e.faults.run_api",
+            [str(port)],
             variables | {"REDIS_URL": "", "QUINTET_LIMITS_URL": self.limits.url},
         )
         self.person = requests.Session()

@@ -1,5 +1,6 @@
 """The API as it is deployed, which a test can have die after its commit and before its answer."""
 
+import sys
 from collections.abc import Iterable
 from typing import Any
 from wsgiref.types import StartResponse
@@ -7,6 +8,7 @@ from wsgiref.types import StartResponse
 from flask import Flask
 
 from backend import app as quintet
+from backend import serving
 from backend.core.outbox.crashes import crash_point
 
 
@@ -22,3 +24,7 @@ def create_app() -> Flask:
 
     app.wsgi_app = answer  # type: ignore[method-assign]  # Flask documents this
     return app
+
+
+if __name__ == "__main__":
+    serving.serve(create_app, host="127.0.0.1", port=int(sys.argv[1]))

@@ -43,8 +43,7 @@ def _prepared_valkey(folder: Path) -> Valkey:
 
 
 def _api(port: int, variables: Mapping[str, str]) -> Program:
-    command = [*_module("gunicorn"), "--config", "python:backend.core.serving"]
-    command += ["--bind", f"127.0.0.1:{port}", "--graceful-timeout", "5"]
+    command = [*_module("backend.serving"), "--port", str(port)]
     return Program(name="api", command=command, variables=_watched(variables))
 
 

@@ -1,6 +1,6 @@
 """The doors through which a collection is read: each translates a request, and calls one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +14,7 @@ from backend.core.collections.conditional import tagged, weak_tag
 from backend.core.collections.declaration import Collection, Scope
 from backend.core.collections.discovery import describe
 from backend.core.collections.envelope import dumps, links, list_body, record_body
-from backend.core.collections.export import MEDIA_TYPES, Export
+from backend.core.collections.export import MEDIA_TYPES, export
 from backend.core.collections.grammar import read_pairs
 from backend.core.collections.group_files import groups_csv, groups_ndjson
 from backend.core.collections.pages import read_page, read_record, read_revision
@@ -24,6 +24,7 @@ from backend.core.collections.problems import InvalidSearch, Mistakes, NotAccept
 from backend.core.collections.query import Query
 from backend.core.collections.search import parse_search
 from backend.core.collections.types import Refused
+from backend.core.downloads import download
 
 JSON = "application/json"
 MEDIA = {"json": JSON, "csv": "text/csv", "ndjson": "application/x-ndjson"}
@@ -149,28 +150,24 @@ def read_one(collection: Collection, key: Any, query: Query) -> Response:
 def export_response(
     collection: Collection, query: Query, scope: Scope, tag_of: Callable[[int], str]
 ) -> Response:
-    """Answer with a file; its first rows are read before the status line is sent."""
+    """Answer with all rows as a file."""
     revision = read_revision(collection, query, scope)
-    export = Export(collection, query, scope)
     form = query.format or "csv"
-    response = attachment(iter(export), form, collection.name)
-    response.call_on_close(export.close)
+    response = file_response(export(collection, query, scope), form, collection.name)
     return tagged(response, None if revision is None else tag_of(revision))
 
 
 def file_of_groups(collection: Collection, groups: Groups) -> Response:
     """Answer with the groups as a file."""
-    write = groups_csv if groups.query.format == "csv" else groups_ndjson
-    name = f"{collection.name}-aggregates"
-    return attachment(write(groups), groups.query.format, name)
+    form = groups.query.format or "csv"
+    write = groups_csv if form == "csv" else groups_ndjson
+    return file_response([write(groups).encode()], form, f"{collection.name}-aggregates")
 
 
-def attachment(content: Any, form: str, name: str) -> Response:
-    """Return the content as a file to keep."""
-    response = Response(content, content_type=MEDIA_TYPES[form])
+def file_response(pieces: Iterable[bytes], form: str, name: str) -> Response:
+    """Answer with a file of today."""
     filename = f"{name}-{datetime.now(UTC).date()}.{form}"
-    response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
-    return response
+    return download(pieces, name=filename, content_type=MEDIA_TYPES[form])
 
 
 def json_response(body: str, status: int = 200) -> Response:

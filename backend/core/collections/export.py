@@ -1,7 +1,6 @@
-"""Exports: the whole filtered and sorted set, streamed from one snapshot by COPY."""
+"""Exports: the whole filtered and sorted set, read from one snapshot by COPY."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import psycopg
@@ -19,7 +18,7 @@ from backend.core.collections.statements import Statement, statement
 from backend.core.collections.where import clauses, operands, shape
 from backend.core.database import snapshot
 
-CHUNK = 64 * 1024
+PIECE = 64 * 1024
 MEDIA_TYPES = {
     "csv": "text/csv; charset=utf-8; header=present",
     "ndjson": "application/x-ndjson; charset=utf-8",
@@ -31,55 +30,26 @@ COPY_OPTIONS = {
 }
 
 
-class Export:
-    """A stream that has already read its first rows: most failures come before it starts."""
+def export(
+    collection: Collection, query: Query, scope: Scope, caller: str | None = None
+) -> Iterator[bytes]:
+    """Return the pieces of the file, read from one moment of the database.
 
-    def __init__(
-        self, collection: Collection, query: Query, scope: Scope, caller: str | None = None
-    ) -> None:
-        """Open the snapshot and read on until something can be sent.
-
-        :raises QueryTimeout: when PostgreSQL takes too long
-        :raises TooManyExports: when the caller has as many running as anyone may have
-        """
-        self._stack = ExitStack()
-        self._is_complete = False
-        self._chunks: Iterator[bytes] = iter(())
+    :raises QueryTimeout: when PostgreSQL takes too long
+    :raises TooManyExports: when the caller has as many running as anyone may have
+    """
+    with snapshot(seconds=collection.limits.export_seconds) as connection:
+        _take_slot(connection, collection.limits.exports, caller or _caller())
+        prepared = statement(
+            collection,
+            ("export", shape(query, scope), query.format, _shape(query)),
+            lambda: export_statement(collection, query, scope),
+        )
+        values = _values(collection, query, scope)
         try:
-            connection = self._stack.enter_context(
-                snapshot(seconds=collection.limits.export_seconds)
-            )
-            _take_slot(connection, collection.limits.exports, caller or _caller())
-            prepared = statement(
-                collection,
-                ("export", shape(query, scope), query.format, _shape(query)),
-                lambda: export_statement(collection, query, scope),
-            )
-            self._chunks = _chunks(connection, prepared, _values(collection, query, scope), query)
-            self._first = next(self._chunks, b"")
+            yield from _pieces(connection, prepared, values, query)
         except QueryCanceled as error:
-            self.close()
             raise QueryTimeout from error
-        except BaseException:
-            self.close()
-            raise
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Return the pieces of the file."""
-        try:
-            yield self._first
-            yield from self._chunks
-            self._is_complete = True
-        finally:
-            self.close()
-
-    def close(self) -> None:
-        """End the snapshot; a stream that was not read to its end takes its connection along."""
-        if self._is_complete:
-            self._stack.close()
-            return
-        abandoned = GeneratorExit()
-        self._stack.__exit__(GeneratorExit, abandoned, abandoned.__traceback__)
 
 
 def export_statement(collection: Collection, query: Query, scope: Scope) -> Select[Any]:
@@ -144,7 +114,7 @@ def _values(collection: Collection, query: Query, scope: Scope) -> dict[str, Any
     return values | ({"row_limit": query.limit} if query.is_limited else {})
 
 
-def _chunks(
+def _pieces(
     connection: psycopg.Connection[Any], prepared: Statement, values: dict[str, Any], query: Query
 ) -> Iterator[bytes]:
     """Return the lines in pieces worth sending; PostgreSQL sends each as one message."""
@@ -159,7 +129,7 @@ def _chunks(
         for line in copy:
             lines.append(bytes(line[:-1]))
             size += len(line)
-            if size >= CHUNK:
+            if size >= PIECE:
                 yield newline.join(lines) + newline
                 lines, size = [], 0
         if lines:

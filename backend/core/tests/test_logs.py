@@ -4,11 +4,9 @@ import sys
 
 import pytest
 import structlog
-from gunicorn.config import Config
 
 from backend.app import create_app
 from backend.core import logs
-from backend.core.serving import GunicornLogger
 
 
 @pytest.fixture(scope="module")
@@ -126,16 +124,10 @@ def test_an_exception_is_told_in_one_masked_line(quiet_app, lines):
 
 def test_the_standard_library_and_its_warnings_go_the_same_way(quiet_app, lines):
     logging.getLogger("sqlalchemy.pool").warning("lost %s", "ada@quintet.test")
-    logging.getLogger("gunicorn.error").info("Booting")
+    logging.getLogger("_granian").info("Listening")
     first, second = lines()
     assert (first["event"], first["level"]) == ("lost [e-mail]", "warning")
-    assert (second["event"], second["logger"]) == ("Booting", "gunicorn.error")
-
-
-def test_gunicorn_writes_its_own_log_in_the_same_way(quiet_app, lines):
-    GunicornLogger(Config()).info("Listening at: %s", "http://127.0.0.1")
-    (line,) = lines()
-    assert (line["event"], line["logger"]) == ("Listening at: http://127.0.0.1", "gunicorn.error")
+    assert (second["event"], second["logger"]) == ("Listening", "_granian")
 
 
 def test_a_command_keeps_its_stdout_for_its_result(quiet_app, capsys):

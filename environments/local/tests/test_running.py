@@ -120,7 +120,7 @@ def test_a_command_beside_it_uses_its_database(checkout):
 
 
 def test_a_process_that_dies_is_started_again(checkout):
-    api = next(each for each in checkout.processes() if "gunicorn" in each.cmdline())
+    api = next(each for each in checkout.processes() if "backend.serving" in each.cmdline())
     children = api.children()
     api.kill()
     checkout.wait_for("api ended (terminated by SIGKILL) and is started again")

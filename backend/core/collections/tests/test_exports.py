@@ -3,13 +3,13 @@ import io
 import json
 import time
 
-import psycopg
 import pytest
 
 from backend.core.collections import EVERYTHING, Collection, Limits
-from backend.core.collections.export import Export
+from backend.core.collections.export import export
 from backend.core.collections.parse import parse_list
-from backend.core.collections.problems import TooManyExports
+from backend.core.collections.problems import QueryTimeout, TooManyExports
+from backend.core.downloads import download
 
 PATH = "/api/samples"
 COLUMNS = "id,name,label,kind,flag,number,amount,ratio,day,paid_on,seen_at,currency,group_id"
@@ -100,48 +100,83 @@ def test_an_export_is_the_whole_set_and_takes_no_pages(get):
     assert {entry["parameter"] for entry in entries} == {"page", "count"}
 
 
-def test_an_export_reads_one_moment(client, owner_connection, table):
-    response = client.get(f"{PATH}?format=ndjson&fields=id", buffered=False)
-    with owner_connection.begin():
-        changed = table.sample.update().values(label="changed").where(table.sample.c.id < 0)
-        owner_connection.execute(changed)
-    assert len(b"".join(response.response).splitlines()) == 70
-    response.close()
+def test_an_export_reads_one_moment(library, owner_connection, table, declared):
+    query = parse_list(declared.samples, "format=ndjson&fields=id,label")
+    with library.app_context():
+        pieces = export(declared.samples, query, EVERYTHING)
+        first = next(pieces)
+        with owner_connection.begin():
+            changed = table.sample.update().values(label="changed").where(table.sample.c.id < 0)
+            owner_connection.execute(changed)
+        whole = first + b"".join(pieces)
+    assert len(whole.splitlines()) == 70
 
 
 def test_a_caller_has_two_exports_at_once_and_the_next_one_after_they_end(library, declared):
     query = parse_list(declared.samples, "format=csv")
     with library.app_context():
-        running = [Export(declared.samples, query, EVERYTHING, "ada") for _ in range(2)]
+        running = [export(declared.samples, query, EVERYTHING, "ada") for _ in range(2)]
+        assert all(next(each) for each in running)
         with pytest.raises(TooManyExports):
-            Export(declared.samples, query, EVERYTHING, "ada")
-        Export(declared.samples, query, EVERYTHING, "ben").close()
+            next(export(declared.samples, query, EVERYTHING, "ada"))
+        assert next(export(declared.samples, query, EVERYTHING, "ben"))
         for each in running:
             each.close()
-        Export(declared.samples, query, EVERYTHING, "ada").close()
+        assert next(export(declared.samples, query, EVERYTHING, "ada"))
 
 
-def test_a_stream_that_is_read_too_slowly_is_broken_off(library, owner_connection, table, declared):
-    slow = Collection(
-        "slow",
+def test_a_file_says_how_long_it_is(client, get):
+    for path in (PATH, f"{PATH}/aggregates"):
+        for form in ("csv", "ndjson"):
+            response = get(path, {"format": form})
+            assert response.content_length == len(response.data) > 0
+
+
+@pytest.fixture
+def hurried(table, declared):
+    """The same rows under another name, for exports that may take a second."""
+    return Collection(
+        "hurried",
         model=table.sample,
         columns=[each.declared for each in declared.samples.columns.values()],
         limits=Limits(export_seconds=1),
     )
+
+
+@pytest.fixture
+def many_rows(owner_connection, table):
     with owner_connection.begin():
         owner_connection.exec_driver_sql(
             "insert into sample (id, label, kind, amount, day, currency)"
             " select n, repeat('x', 80), 'beta', 1, date '2024-01-01', 'EUR'"
             " from generate_series(10000, 70000) as n"
         )
-    try:
-        with library.app_context():
-            pieces = iter(Export(slow, parse_list(slow, "format=csv"), EVERYTHING))
-            next(pieces)
-            time.sleep(2.5)
-            with pytest.raises(psycopg.Error):
-                list(pieces)
-    finally:
-        with owner_connection.begin():
-            query = table.sample.delete().where(table.sample.c.id >= 10_000)
-            owner_connection.execute(query)
+    yield
+    with owner_connection.begin():
+        owner_connection.execute(table.sample.delete().where(table.sample.c.id >= 10_000))
+
+
+def test_an_export_that_takes_too_long_is_refused_and_no_part_of_it_is_sent(
+    library, many_rows, hurried
+):
+    with library.app_context():
+        pieces = export(hurried, parse_list(hurried, "format=csv"), EVERYTHING)
+        sent = [next(pieces)]
+
+        def slowly():
+            yield from sent
+            time.sleep(1.5)
+            yield from pieces
+
+        with pytest.raises(QueryTimeout):
+            download(slowly(), name="x.csv", content_type="text/csv")
+
+
+def test_a_caller_who_reads_slowly_keeps_no_connection_of_the_database(
+    client, library, owner_connection, many_rows
+):
+    open_ones = "select count(*) from pg_stat_activity where state = 'idle in transaction'"
+    response = client.get(f"{PATH}?format=csv", buffered=False)
+    assert next(iter(response.response))
+    assert owner_connection.exec_driver_sql(open_ones).scalar_one() == 0
+    response.close()

@@ -2,8 +2,9 @@
 
 from urllib.parse import urlencode
 
-from flask import Response, render_template, request, stream_with_context
+from flask import Response, render_template, request
 
+from backend.core.downloads import download
 from backend.core.errors import Invalid
 from backend.domains.flows import d0010
 from backend.domains.flows.console.addresses import LARGEST, address, start, ways
@@ -60,11 +61,7 @@ def export_readings() -> Response:
         )
     found = readings.export(SearchSchema().load(arguments)["query"])
     lines = exports.as_csv(found, most=readings.EXPORT_ROWS)
-    return Response(
-        stream_with_context(lines),
-        mimetype="text/csv",
-        headers={"Content-Disposition": 'attachment; filename="readings.csv"'},
-    )
+    return download(lines, name="readings.csv", content_type="text/csv; charset=utf-8")
 
 
 @blueprint.get(f"/files/<int(max={LARGEST}):file_id>/readings")

@@ -31,7 +31,7 @@ COLUMNS = (
 )
 
 
-def as_csv(readings: Iterable[Occurrence], *, most: int) -> Iterator[str]:
+def as_csv(readings: Iterable[Occurrence], *, most: int) -> Iterator[bytes]:
     """Yield CSV with a line for each reading, and a last one that says so when `most` came."""
     yield _lines([COLUMNS])
     waiting, count = iter(readings), 0
@@ -47,10 +47,10 @@ def neutral(cell: str) -> str:
     return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 
-def _lines(rows: Iterable[Iterable[str]]) -> str:
+def _lines(rows: Iterable[Iterable[str]]) -> bytes:
     text = StringIO()
     csv.writer(text).writerows([neutral(cell) for cell in row] for row in rows)
-    return text.getvalue()
+    return text.getvalue().encode()
 
 
 def _cells(of: Occurrence) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from sqlalchemy import or_, select
 
-from backend.core.database import db, transaction
+from backend.core.database import db
 from backend.core.errors import Invalid, NotFound
 from backend.domains.flows.models import FlowFile, FlowReading, FlowSiteVisit
 from backend.domains.flows.services import candidates, terms
@@ -174,8 +174,6 @@ def _span(query: Query) -> Span:
 def export(query: Query) -> Iterator[Occurrence]:
     """Return the hits of a search from the newest on, `EXPORT_ROWS` at most.
 
-    Each part is read in a transaction of its own, so a slow reader keeps no connection.
-
     :raises TooManyMeters: when the search has to be narrowed first
     """
     found = terms.keys(query.term)
@@ -187,8 +185,7 @@ def export(query: Query) -> Iterator[Occurrence]:
 def _exported(query: Query, found: Keys) -> Iterator[Occurrence]:
     position, left = None, EXPORT_ROWS
     while left:
-        with transaction():
-            page = _page(query, found, position, "older", min(EXPORT_PAGE, left))
+        page = _page(query, found, position, "older", min(EXPORT_PAGE, left))
         yield from page.hits
         left -= len(page.hits)
         position = page.older

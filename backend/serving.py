@@ -1,0 +1,133 @@
+"""The API's server: granian, one process that answers, with threads: `quintet-api`.
+
+More of it is had by starting more of them elsewhere. Decision 0010 says why it is this server.
+"""
+
+import argparse
+import ctypes
+import os
+import signal
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from multiprocessing import parent_process
+from pathlib import Path
+from threading import Thread
+
+from flask import Flask
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server.mp import MPServer
+
+from backend.app import create_app
+from backend.core import logs, metrics
+
+THREADS = 8
+PATIENCE = 25  # Seconds that a request has to end in once the server was told to stop.
+LAST_CALL = 0.3  # Seconds in which those who are connected already can still ask.
+IDLE = 75_000  # Milliseconds; longer than any proxy keeps a connection that it may use again.
+LEVELS_ONLY = {"incremental": True, "handlers": {}, "loggers": {}}
+SO_ATTACH_FILTER = 26
+# A socket filter of Linux: whoever asks for a new connection (SYN without ACK) is not heard.
+NO_NEW_ONES = b"".join(
+    struct.pack("HBBI", *instruction)
+    for instruction in (
+        (0x30, 0, 0, 13),  # Take the flags from the TCP header,
+        (0x54, 0, 0, 0x12),  # of them SYN and ACK,
+        (0x15, 0, 1, 0x02),  # and if there is SYN alone,
+        (0x06, 0, 0, 0),  # drop the packet;
+        (0x06, 0, 0, 0xFFFF),  # else let it pass.
+    )
+)
+
+
+class Server(MPServer):
+    """Granian, which turns new callers away before it stops to answer."""
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        """Stop: a worker that is not ready to be told so ends by the signal itself."""
+        for worker in self.wrks:
+            with suppress(ProcessLookupError):
+                os.kill(worker.inner.pid, signal.SIGUSR1)
+        time.sleep(LAST_CALL)
+        super().shutdown(exit_code)  # type: ignore[no-untyped-call]  # it has no types
+
+
+def main() -> None:
+    """Serve the application until SIGTERM or Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="quintet-api", description="Serve the API and the pages.")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+    parser.add_argument("--port", type=int, default=8000, help="the port to listen on")
+    given = parser.parse_args()
+    serve(create_app, host=given.host, port=given.port)
+
+
+def serve(create: Callable[[], Flask], *, host: str, port: int) -> None:
+    """Serve the application that is created in the process that answers."""
+    os.register_at_fork(after_in_child=_end_at_signals)
+    server = Server(
+        create,  # type: ignore[arg-type]  # whatever the loader below takes
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        blocking_threads=THREADS,
+        http1_settings=HTTP1Settings(header_read_timeout=IDLE),
+        workers_kill_timeout=PATIENCE,
+        log_dictconfig=LEVELS_ONLY,
+    )
+    logs.configure()
+    server.serve(target_loader=load)
+
+
+def load(create: Callable[[], Flask]) -> Flask:
+    """Return the application, in the process that answers: no thread would survive a fork."""
+    app = create()
+    metrics.serve(app)
+    Thread(target=_end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGUSR1, lambda _number, _frame: turn_away())
+    return app
+
+
+def turn_away() -> None:
+    """Let nobody connect any more.
+
+    A listening socket that is closed resets whoever it has not accepted yet, so it has to be empty
+    by then. Whoever is not heard asks again, and finds somebody else listening or nobody.
+    """
+    if sys.platform != "linux":
+        return
+    program = ctypes.create_string_buffer(NO_NEW_ONES)
+    pointer = struct.pack("HP", len(NO_NEW_ONES) // 8, ctypes.addressof(program))
+    for listening in _listening():
+        listening.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, pointer)
+
+
+def _listening() -> Iterator[socket.socket]:
+    """Lend each socket on which this process listens."""
+    for path in Path("/dev/fd").iterdir():
+        with suppress(OSError), socket.socket(fileno=os.dup(int(path.name))) as found:
+            if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                yield found
+
+
+def _end_at_signals() -> None:
+    """Let signals end a new process until it handles them: what it inherits only notes them."""
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.SIG_DFL)
+
+
+def _end_with_parent() -> None:
+    """End when the parent was killed, so that nobody goes on answering at a port taken anew."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main()
