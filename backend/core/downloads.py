@@ -25,18 +25,27 @@ def download(pieces: Iterable[bytes], *, name: str, content_type: str) -> Respon
 
     :raises NoRoom: when they cannot be written
     """
-    file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  closed with the answer
+    file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  closed when it is sent
     try:
         for piece in pieces:
             _write(file, piece)
     except BaseException:
         file.close()
         raise
+    response = _sent(file)
+    response.content_type = content_type
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _sent(file: SpooledTemporaryFile[bytes]) -> Response:
     length = file.tell()
     file.seek(0)
-    response = Response(iter(partial(file.read, PIECE), b""), content_type=content_type)
+    if length <= IN_MEMORY:
+        with file:
+            return Response(file.read())
+    response = Response(iter(partial(file.read, PIECE), b""))
     response.content_length = length
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.call_on_close(file.close)
     return response
 

@@ -175,8 +175,12 @@ def test_an_export_that_takes_too_long_is_refused_and_no_part_of_it_is_sent(
 def test_a_caller_who_reads_slowly_keeps_no_connection_of_the_database(
     client, library, owner_connection, many_rows
 ):
-    open_ones = "select count(*) from pg_stat_activity where state = 'idle in transaction'"
+    open_ones = (
+        "select count(*) from pg_stat_activity where datname = current_database()"
+        " and application_name = 'quintet reading' and state = 'idle in transaction'"
+    )
     response = client.get(f"{PATH}?format=csv", buffered=False)
     assert next(iter(response.response))
-    assert owner_connection.exec_driver_sql(open_ones).scalar_one() == 0
+    with owner_connection.begin():
+        assert owner_connection.exec_driver_sql(open_ones).scalar_one() == 0
     response.close()
