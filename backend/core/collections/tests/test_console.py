@@ -16,9 +16,9 @@ from backend.core import collections, database
 from backend.core.auth import PageBlueprint, sessions
 from backend.core.collections import Col, Collection
 from backend.core.collections.scopes import only
-from backend.core.console import Action, Input, Section, mount
 from backend.core.database import db
 from backend.core.errors import Invalid
+from backend.core.sections import Action, Input, Section, mount
 from backend.domains.identity.models import User
 
 LIST = "/admin/test/crates"

@@ -19,7 +19,7 @@ def call(page):
 
 def test_rows_are_shown_a_page_at_a_time(demonstrated, client):
     first = client.get("/expenses").text
-    assert "420 expenses" in first
+    assert "420 in all" in first
     (following,) = re.findall(r'rel="next" href="([^"]*)"', first)
     second = client.get(unescape(following)).text
     shown = [set(re.findall(r"/expenses/(\d+)", page)) for page in (first, second)]
@@ -61,7 +61,7 @@ def test_groups_show_totals_shares_and_lead_to_their_rows(demonstrated, client):
     assert "100.0 %" in page
     (link,) = [each for each in links(page) if each == "/expenses?departments=Legal"]
     rows = db.session.scalars(select(Expense).where(Expense.departments == "Legal")).all()
-    assert f"{len(rows)} expenses" in client.get(link).text
+    assert f"{len(rows)} found" in client.get(link).text
 
 
 def test_groups_by_month_are_drawn_with_a_description(demonstrated, client):
@@ -88,7 +88,7 @@ def test_a_mistake_stands_at_its_field(demonstrated, client):
     answer = client.get("/expenses?amount[gte]=much&foo=1&departments=Legal")
     assert answer.status_code == 400
     wrong = re.search(r'<div class="field wrong">.*?</div>', answer.text, re.DOTALL)[0]
-    assert "Least amount" in wrong
+    assert "Amount at least" in wrong
     assert 'value="much"' in wrong
     assert "No field is named foo." in answer.text
 
@@ -127,7 +127,7 @@ def test_a_filter_in_force_can_be_taken_away(demonstrated, client):
 
 def test_where_nothing_fits_the_way_back_is_shown(demonstrated, client):
     page = client.get("/expenses?member_name=Nobody").text
-    assert "No expense fits these filters." in page
+    assert "Nothing fits these filters." in page
     assert "Clear filters" in page
 
 

@@ -1,6 +1,6 @@
 """Values of a record as people read them, and where they lead."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -9,10 +9,11 @@ from typing import Any
 from flask import current_app, url_for
 
 from backend.core import formats
+from backend.core.collections import Collection
 from backend.core.collections.declaration import Column
-from backend.core.console.declaration import Record, Section
+from backend.core.sections.declaration import Record, Section
 
-KEY = "console"
+KEY = "sections"
 KINDS = {
     "integer": "number",
     "decimal": "number",
@@ -27,17 +28,21 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One value: its column's label, its text, the class of its cell, where it leads, its badge."""
+    """One value: its column's label, its text, the class of its cell, where it leads, its badge.
+
+    A `part` is how much of the whole it is, in per cent, to be drawn beside it.
+    """
 
     label: str
     text: str
-    kind: str
-    href: str | None
-    badge: str | None
+    kind: str = ""
+    href: str | None = None
+    badge: str | None = None
+    part: str | None = None
 
 
 def sections() -> Mapping[str, tuple[Section, str]]:
-    """Return the sections of the console with their blueprints' names, by collection."""
+    """Return the sections with their blueprints' names, by collection."""
     found: Mapping[str, tuple[Section, str]] = current_app.extensions.get(KEY, {})
     return found
 
@@ -51,32 +56,41 @@ def record_address(collection: str, key: Any) -> str | None:
     return url_for(endpoint, **{argument: key})
 
 
-def cells(section: Section, record: Record, names: tuple[str, ...]) -> list[Cell]:
+def cells(section: Section, record: Record, names: Iterable[str]) -> list[Cell]:
     """Return the cells of a row; in the list the main one leads to the record."""
-    collection = section.collection
-    found = []
-    for name in names:
-        column = collection.columns[name]
-        value = record.get(name)
-        href = record_address(column.declared.links_to or "", value)
-        kind = KINDS.get(column.type.name, "")
-        if name == section.main:
-            kind = "main"
-            href = record_address(collection.name, record.get(collection.key))
-        badge = section.badges[name].get(str(value), "neutral") if name in section.badges else None
-        text = written(section, column, value)
-        found.append(Cell(column.declared.label, text, kind, href, badge if value else None))
-    return found
+    return [_cell(section, record, section.collection.columns[name]) for name in names]
 
 
-def written(section: Section, column: Column, value: Any) -> str:
-    """Return the value of an answer as people write it."""
+def _cell(section: Section, record: Record, column: Column) -> Cell:
+    name, value, collection = column.name, record.get(column.name), section.collection
+    kind = KINDS.get(column.type.name, "")
+    href = record_address(column.declared.links_to or "", value)
+    if name == section.main:
+        kind = "main"
+        href = record_address(collection.name, record.get(collection.key))
+    elif value is not None and name in section.links:
+        href = section.links[name](record)
+    badge = section.badges[name].get(str(value), "neutral") if name in section.badges else None
+    text = written(section, column, value, record)
+    return Cell(column.declared.label, text, kind, href, badge if value else None)
+
+
+def written(section: Section, column: Column, value: Any, record: Record | None = None) -> str:
+    """Return the value of an answer as people write it; an amount's currency may be a column."""
     if value is None or value == "":
         return formats.NOTHING
     if column.name in section.writers:
         return section.writers[column.name](value)
+    if column.type.name == "money":
+        return formats.money(Decimal(value), currency(section.collection, record))
     write = WRITERS.get(column.type.name, str)
     return write(value)
+
+
+def currency(collection: Collection, record: Record | None = None) -> str:
+    """Return the currency of an amount, as far as it is known."""
+    name = collection.currency or ""
+    return str((record or {}).get(name, "")) if name in collection.columns else name
 
 
 def spoken(word: str) -> str:
@@ -96,6 +110,5 @@ WRITERS: Mapping[str, Callable[[Any], str]] = {
     "enum": spoken,
     "integer": formats.number,
     "local timestamp": _moment,
-    "money": lambda value: formats.number(Decimal(value)),
     "timestamp": _moment,
 }

@@ -6,17 +6,16 @@ from flask import current_app, flash, redirect, render_template, request, url_fo
 from werkzeug.wrappers import Response
 
 from backend.core import collections
-from backend.core.auth import may_enter, required_identity
+from backend.core.auth import Identity, current_identity, may_enter, required_identity
 from backend.core.collections.doors import Doors
-from backend.core.collections.problems import InvalidQuery
-from backend.core.console import forms
-from backend.core.console.asking import Asked, mistakes
-from backend.core.console.cells import cells, record_address, sections, written
-from backend.core.console.declaration import Action, Record, Section, Values
 from backend.core.database import db
 from backend.core.errors import DomainError, Invalid
+from backend.core.sections import lists
+from backend.core.sections.asking import MOMENTS, Asked
+from backend.core.sections.cells import cells, record_address, sections, written
+from backend.core.sections.declaration import Action, Record, Section, Values
 
-FIGURES = {"integer", "decimal", "money", "date", "timestamp", "local timestamp"}
+CONSOLE = ("Staff console", "/admin/")
 
 
 class Views:
@@ -28,32 +27,27 @@ class Views:
 
     def show_list(self) -> tuple[str, int]:
         """Show a page of the list, or what is wrong with what was asked."""
-        asked = self._asked()
-        try:
-            found = collections.read(self.section.collection, asked.pairs)
-        except InvalidQuery as refused:
-            at_fields, elsewhere = mistakes(forms.names(self.section), refused.errors)
-            return self._list_page(asked, at_fields, wrong=elsewhere), refused.status
-        identity = required_identity()
-        rows = [self._row(record, identity) for record in found.rows]
-        page = self._list_page(
-            asked,
-            {},
-            found=found,
-            rows=rows,
-            has_buttons=any(row["actions"] for row in rows),
-            headings=self._headings(asked, found),
-            chips=asked.chips(found.query.conditions),
-            previous=asked.link(cursor=found.prev, page=None) if found.prev else None,
-            following=asked.link(cursor=found.next, page=None) if found.next else None,
+        section, identity = self.section, current_identity()
+        drawn = lists.draw(
+            self._asked(), lambda record: self._offers(record, identity, in_list=True)
         )
-        return page, 200
+        page = render_template(
+            section.template,
+            section=section,
+            list=drawn,
+            parents=self._parents(),
+            buttons=[(label, url_for(endpoint)) for label, endpoint in section.buttons],
+            **section.context(),
+        )
+        return page, drawn.status
 
     def export(self) -> Response:
         """Send the whole list, filtered and sorted as its page is, as a file."""
+        asked = self._asked()
         if "format" not in request.args:
-            return redirect(self._asked().download())
-        return Doors(self.section.collection).list()
+            return redirect(asked.download())
+        doors = Doors(self.section.collection)
+        return doors.aggregates() if asked.by else doors.list()
 
     def show(self, key: str) -> str:
         """Show one record with all that is known of it, and what can be done."""
@@ -76,10 +70,14 @@ class Views:
         return redirect(self._address() if action.to_list else shown or self._address())
 
     def _asked(self) -> Asked:
-        return Asked.of(self.section, self._address(), request.query_string)
+        file = url_for(f"{self.blueprint}.export_{self.section.name}")
+        return Asked.of(request.query_string, section=self.section, path=self._address(), file=file)
 
     def _address(self) -> str:
         return url_for(f"{self.blueprint}.show_{self.section.name}")
+
+    def _parents(self) -> list[tuple[str, str]]:
+        return [CONSOLE] if self._address().startswith(CONSOLE[1]) else []
 
     def _record(self, key: str) -> dict[str, Any]:
         return collections.read_one(self.section.collection, key)
@@ -87,37 +85,19 @@ class Views:
     def _key(self, key: str) -> Any:
         return Doors(self.section.collection).key(key)
 
-    def _list_page(
-        self, asked: Asked, errors: dict[str, list[str]], *, found: Any = None, **shown: Any
-    ) -> str:
-        section = self.section
-        return render_template(
-            section.template,
-            section=section,
-            asked=asked,
-            form=forms.form(asked, errors),
-            found=found,
-            buttons=[(label, url_for(endpoint)) for label, endpoint in section.buttons],
-            **section.context(),
-            **shown,
-        )
-
-    def _headings(self, asked: Asked, found: collections.Page) -> list[dict[str, Any]]:
-        current = {key.column.name: key.descending for key in found.query.sort[:1]}
-        known = {each.name: each for each in collections.headings(self.section.collection)}
-        return [_heading(asked, current, known[name]) for name in self.section.shown]
-
-    def _row(self, record: Record, identity: Any) -> dict[str, Any]:
-        offered = [
-            (each, self._action_address(each, record))
+    def _offers(
+        self, record: Record, identity: Identity | None, *, in_list: bool = False
+    ) -> list[tuple[Action, str]]:
+        """Return what the person can do with the record, and the address for it."""
+        collection = self.section.collection
+        if identity is None or len(record) < len(collection.columns):
+            return []  # What is not shown of a record might decide.
+        key = record[collection.key]
+        return [
+            (each, url_for(f"{self.blueprint}.{each.name}_{self.section.singular}", key=key))
             for each in self.section.actions
-            if each.in_list and each.offered(record, identity)
+            if (each.in_list or not in_list) and each.offered(record, identity)
         ]
-        return {"cells": cells(self.section, record, self.section.shown), "actions": offered}
-
-    def _action_address(self, action: Action, record: Record) -> str:
-        endpoint = f"{self.blueprint}.{action.name}_{self.section.singular}"
-        return url_for(endpoint, key=record[self.section.collection.key])
 
     def _record_page(
         self,
@@ -127,22 +107,17 @@ class Views:
         wrong: list[str],
         tried: tuple[str, ...] = (),
     ) -> str:
-        section, identity = self.section, required_identity()
-        collection = section.collection
-        main = collection.columns[section.main]
+        section = self.section
         return render_template(
-            "console/record.html",
+            "sections/record.html",
             section=section,
             list_address=self._address(),
-            heading=written(section, main, record[section.main]),
-            cells=cells(section, record, tuple(collection.columns)),
+            parents=self._parents(),
+            heading=_named(section, record),
+            cells=cells(section, record, section.collection.columns),
             more=section.more(self._key(key)),
             related=_related(section, record),
-            actions=[
-                (each, self._action_address(each, record))
-                for each in section.actions
-                if each.offered(record, identity)
-            ],
+            actions=self._offers(record, current_identity()),
             record=record,
             given=request.form,
             errors=errors,
@@ -151,17 +126,11 @@ class Views:
         )
 
 
-def _heading(asked: Asked, current: dict[str, bool], each: collections.Heading) -> dict[str, Any]:
-    is_figure = each.type in FIGURES
-    descending = not current[each.name] if each.name in current else is_figure
-    sort = f"-{each.name}" if descending else each.name
-    order = "descending" if current.get(each.name) else "ascending"
-    return {
-        "label": each.label,
-        "kind": "number" if each.type in {"integer", "decimal", "money"} else "",
-        "href": asked.link(sort=sort, order=None) if each.sortable else None,
-        "sorted": order if each.name in current else None,
-    }
+def _named(section: Section, record: Record) -> str:
+    """Return what the record is called; a day alone would name none."""
+    column = section.collection.columns[section.main]
+    name = written(section, column, record[section.main], record)
+    return f"{section.singular.capitalize()} of {name}" if column.type.name in MOMENTS else name
 
 
 def _related(section: Section, record: Record) -> list[tuple[str, str]]:
