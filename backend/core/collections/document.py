@@ -48,7 +48,7 @@ def record_operation(collection: Collection) -> dict[str, Any]:
         each for each in paging_parameters(collection) if each["name"] in {"fields", "include"}
     ]
     return {
-        "summary": f"Read one of the {collection.title.lower()}",
+        "summary": f"Read one record of {collection.title.lower()}",
         "parameters": [key_parameter(collection), *shown],
         "responses": {
             "200": json_answer(record_schema(collection), "The record."),

@@ -63,16 +63,21 @@ def cells(section: Section, record: Record, names: Iterable[str]) -> list[Cell]:
 
 def _cell(section: Section, record: Record, column: Column) -> Cell:
     name, value, collection = column.name, record.get(column.name), section.collection
-    kind = KINDS.get(column.type.name, "")
+    kind = kind_of(section, column)
     href = record_address(column.declared.links_to or "", value)
     if name == section.main:
-        kind = "main"
+        kind = f"main {kind}".rstrip()
         href = record_address(collection.name, record.get(collection.key))
     elif value is not None and name in section.links:
         href = section.links[name](record)
     badge = section.badges[name].get(str(value), "neutral") if name in section.badges else None
     text = written(section, column, value, record)
     return Cell(column.declared.label, text, kind, href, badge if value else None)
+
+
+def kind_of(section: Section, column: Column) -> str:
+    """Return what the column's values look like: a number, a date, a code, or a plain text."""
+    return section.kinds.get(column.name) or KINDS.get(column.type.name, "")
 
 
 def written(section: Section, column: Column, value: Any, record: Record | None = None) -> str:

@@ -75,8 +75,9 @@ class Section:
     `choices` find what may be chosen for such a parameter; where they find nothing it is typed.
     `start` is what is shown when nothing is asked for. `figures` are the metrics of groups; without
     them there are no groups. `links` say where a column's value leads, `badges` which values are
-    good, a warning or bad. `writers` write a column's values in the way of the domain. `buttons`
-    lead elsewhere, by endpoint. `more` adds to a record what is no column. `record` is the endpoint
+    good, a warning or bad. `writers` write a column's values in the way of the domain, and `kinds`
+    say which of them look like a number or a code, whatever their type. `buttons` lead elsewhere,
+    by endpoint. `more` adds to a record what is no column. `record` is the endpoint
     of a page of the domain's own for a record, with the name of its argument. A template of the
     domain's own extends `sections/list.html`, with `context`.
     """
@@ -94,6 +95,7 @@ class Section:
     links: Mapping[str, Callable[[Record], str | None]] = field(default_factory=dict)
     badges: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     writers: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
     buttons: tuple[tuple[str, str], ...] = ()
     empty: str = "Nothing here yet."
     more: Callable[[Any], list[tuple[str, Any]]] = nothing_more

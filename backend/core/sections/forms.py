@@ -43,6 +43,11 @@ class Form:
         """Whether one of the further inputs is in use."""
         return any(each.is_used for each in self.further)
 
+    @property
+    def has_mistakes(self) -> bool:
+        """Whether one of the inputs is marked."""
+        return any(each.errors for each in self.first + self.further)
+
 
 def names(section: Section) -> tuple[str, ...]:
     """Return the parameters of the form's inputs."""

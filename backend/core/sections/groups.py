@@ -64,7 +64,7 @@ def table(asked: Asked) -> Table:
     query, collection = found.query, asked.section.collection
     current = {key.name: key.descending for key in query.sort[:1]}
     named = [(key.name, _named(collection, key), "") for key in query.by]
-    named += [(each.name, _worded(collection, each), each.type.name) for each in query.metrics]
+    named += [(each.name, _worded(collection, each), "number") for each in query.metrics]
     return Table(
         called=called,
         count=f"{found.count:,} {'group' if found.count == 1 else 'groups'}",
@@ -116,7 +116,7 @@ def _cells(asked: Asked, found: Groups, row: Mapping[str, Any]) -> list[Cell]:
     ]
     href = asked.path + link.removeprefix(collection.path) if link else None
     first = [replace(each, kind="main", href=href) for each in keys[:1]]
-    return [*first, *keys[1:], *_figures(asked, found, row, has_parts=True)]
+    return [*first, *keys[1:], *_figures(asked, found, row)]
 
 
 def _key(asked: Asked, key: GroupKey, value: Any) -> str:
@@ -125,13 +125,11 @@ def _key(asked: Asked, key: GroupKey, value: Any) -> str:
     return charts.stretch(value) if key.bucket else written(asked.section, key.column, value)
 
 
-def _figures(
-    asked: Asked, found: Groups, row: Mapping[str, Any], *, has_parts: bool = False
-) -> list[Cell]:
+def _figures(asked: Asked, found: Groups, row: Mapping[str, Any]) -> list[Cell]:
     collection, made = asked.section.collection, []
     for metric in found.query.metrics:
         value = row[metric.name]
-        part = f"{Decimal(value) * 100:.1f}%" if has_parts and metric.kind == "share" else None
+        part = f"{Decimal(value or 0) * 100:.1f}%" if metric.kind == "share" else None
         text = _figure(asked, metric, value)
         made.append(Cell(_worded(collection, metric), text, "number", part=part))
     return made

@@ -34,7 +34,12 @@ class List:
     @property
     def is_filtered(self) -> bool:
         """Whether something else might be there without the filters."""
-        return bool(self.asked.filters()) and self.asked.pairs != list(self.asked.section.start)
+        return bool(self.asked.filters()) and not self.is_start
+
+    @property
+    def is_start(self) -> bool:
+        """Whether it is what the section shows when nothing is asked for."""
+        return self.asked.pairs == list(self.asked.section.start)
 
     @property
     def is_public(self) -> bool:

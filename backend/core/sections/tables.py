@@ -6,12 +6,11 @@ from typing import Any
 
 from backend.core import collections
 from backend.core.sections.asking import Asked, Chip
-from backend.core.sections.cells import Cell, cells
+from backend.core.sections.cells import Cell, cells, kind_of
 from backend.core.sections.charts import Chart
 from backend.core.sections.declaration import Action, Record
 
-AMOUNTS = {"integer", "decimal", "money"}
-FIGURES = AMOUNTS | {"date", "timestamp", "local timestamp"}
+FIGURES = {"number", "date"}
 
 Offers = Callable[[Record], list[tuple[Action, str]]]
 
@@ -68,12 +67,7 @@ def table(asked: Asked, offers: Offers) -> Table:
     return Table(
         called=asked,
         count=_counted(found, "found" if asked.filters() else "in all"),
-        headings=[
-            heading(asked, current, name, known[name].label, known[name].type)
-            if known[name].sortable
-            else Heading(known[name].label, _kind(known[name].type), None, None)
-            for name in names
-        ],
+        headings=[_heading(asked, current, known[name]) for name in names],
         rows=[Row(cells(section, each, names), offers(each)) for each in found.rows],
         chips=asked.chips(found.query.conditions),
         notices=found.query.notices,
@@ -82,21 +76,22 @@ def table(asked: Asked, offers: Offers) -> Table:
     )
 
 
-def heading(
-    asked: Asked, current: Mapping[str, bool], name: str, label: str, type_: str
-) -> Heading:
+def _heading(asked: Asked, current: Mapping[str, bool], each: collections.Heading) -> Heading:
+    kind = kind_of(asked.section, asked.section.collection.columns[each.name])
+    if not each.sortable:
+        return Heading(each.label, kind, None, None)
+    return heading(asked, current, each.name, each.label, kind)
+
+
+def heading(asked: Asked, current: Mapping[str, bool], name: str, label: str, kind: str) -> Heading:
     """Return the heading of a column that can be sorted: figures begin with the greatest."""
-    descending = not current[name] if name in current else type_ in FIGURES
+    descending = not current[name] if name in current else kind in FIGURES
     return Heading(
         label=label,
-        kind=_kind(type_),
+        kind=kind,
         href=asked.link(sort=f"-{name}" if descending else name, order=None),
         sorted=("descending" if current[name] else "ascending") if name in current else None,
     )
-
-
-def _kind(type_: str) -> str:
-    return "number" if type_ in AMOUNTS else ""
 
 
 def _counted(found: collections.Page, words: str) -> str:

@@ -48,6 +48,8 @@ def serve(real_database):
         with app.app_context():
             db.session.remove()
             db.engine.dispose()
+            for pool in app.extensions["pools"].values():
+                pool.dispose()
 
 
 @pytest.fixture(autouse=True)

@@ -114,7 +114,7 @@ def _findings(file: FlowFile) -> Section:
     return replace(
         in_list,
         columns=tuple(name for name in in_list.columns if name != "file_id"),
-        filters=tuple(name for name in in_list.filters if name != "file_id"),
+        filters=("severity", "code", "item", "message[contains]"),
         links={"line_number": partial(_line, file)} if file.archive_key else {},
     )
 

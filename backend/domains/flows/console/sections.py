@@ -67,6 +67,7 @@ mount(
             *("is_valid", "bsc_status"),
         ),
         writers={"mpan": formats.mpan, "reading_type": partial(label, "J0171")},
+        kinds={"mpan": "code", "serial": "code", "value_text": "number"},
         empty="No reading has come in yet.",
     ),
     "/occurrences",
