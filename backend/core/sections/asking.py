@@ -155,7 +155,8 @@ def mistakes(
     at_fields: dict[str, list[str]] = {}
     elsewhere = []
     for each in errors:
-        name = str(each.get("parameter", ""))
+        pointer = str(each.get("pointer", "")).strip("/").partition("/")[0]
+        name = str(each.get("parameter", pointer))
         words = str(each["detail"])
         if suggestion := each.get("suggestion"):
             words += f" Perhaps {suggestion} is meant."

@@ -11,7 +11,7 @@ from backend.core.collections.doors import Doors
 from backend.core.database import db
 from backend.core.errors import DomainError, Invalid
 from backend.core.sections import lists
-from backend.core.sections.asking import MOMENTS, Asked
+from backend.core.sections.asking import MOMENTS, Asked, mistakes
 from backend.core.sections.cells import cells, record_address, sections, written
 from backend.core.sections.declaration import Action, Record, Section, Values
 
@@ -62,8 +62,9 @@ class Views:
             db.session.rollback()
             if not action.inputs:
                 raise
-            at_fields, elsewhere = _marked(action, refused)
-            page = self._record_page(key, record, at_fields, elsewhere, tried=(action.name,))
+            at_fields, elsewhere = mistakes({each.name for each in action.inputs}, refused.errors)
+            wrong = elsewhere or ([] if at_fields else [str(refused)])
+            page = self._record_page(key, record, at_fields, wrong, tried=(action.name,))
             return page, refused.status
         flash(action.done, "good")
         shown = record_address(self.section.collection.name, record[self.section.collection.key])
@@ -164,17 +165,3 @@ def _values(action: Action) -> Values:
         else:
             values[each.name] = request.form.get(each.name, "")
     return values
-
-
-def _marked(action: Action, refused: Invalid) -> tuple[dict[str, list[str]], list[str]]:
-    known = {each.name for each in action.inputs}
-    at_fields: dict[str, list[str]] = {}
-    elsewhere = []
-    for each in refused.errors:
-        name = str(each.get("pointer", "")).strip("/").partition("/")[0]
-        words = str(each["detail"])
-        if name in known:
-            at_fields.setdefault(name, []).append(words)
-        else:
-            elsewhere.append(words)
-    return at_fields, elsewhere or ([] if at_fields else [str(refused)])
