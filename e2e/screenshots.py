@@ -85,6 +85,10 @@ ALWAYS = (
     Shot("problem-not-found", "/there-is-no-such-page", status=404),
     Shot("problem-type", "/problems/not-found"),
     Shot("expenses-by-month", "/expenses?by=month(date)"),
+    Shot("expenses-by-two-keys", "/expenses?by=departments,month(date)&top=9"),
+    Shot("expenses-with-mistakes", "/expenses?amount[gte]=much&nothing=1", status=400),
+    Shot("expenses-none", "/expenses?member_name=Nobody"),
+    Shot("file-with-mistakes", "/admin/flows/files/1?severity=bad&nothing=1", status=400),
     Shot("readings-by-mpan", "/admin/flows/readings?q=99+0055+5000+013"),
     Shot("readings-by-serial", "/admin/flows/readings?q=qd5550003&history=true"),
 )

@@ -10,6 +10,7 @@ HERE = ZoneInfo("Europe/London")
 NOTHING = "\N{EN DASH}"
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
 THOUSAND = 1000
+SIGNS = {"EUR": "€", "GBP": "£"}
 
 
 def local(moment: datetime | date | None) -> str:
@@ -32,6 +33,20 @@ def local(moment: datetime | date | None) -> str:
 def number(value: float | Decimal | None) -> str:
     """Return a number with thousands separators and all the decimals that it has."""
     return NOTHING if value is None else f"{value:,}"
+
+
+def money(value: Decimal | None, currency: str) -> str:
+    """Return an amount with its currency's sign before it, or else its code behind it."""
+    if value is None:
+        return NOTHING
+    if currency in SIGNS:
+        return f"{'-' if value < 0 else ''}{SIGNS[currency]}{abs(value):,}"
+    return f"{value:,} {currency}".rstrip()
+
+
+def percent(share: Decimal | None) -> str:
+    """Return a share of one as people say it."""
+    return NOTHING if share is None else f"{share * 100:.1f} %"
 
 
 def size(count: int | None) -> str:

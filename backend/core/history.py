@@ -10,7 +10,7 @@ from backend.core.collections import Col, Collection, Integer, Text, Timestamp, 
 from backend.core.collections.composite import Composite, composite
 from backend.core.collections.offers import offering
 from backend.core.collections.scopes import only
-from backend.core.console import Section, mount
+from backend.core.sections import Section, mount
 
 _events = select(
     composite(AuditEvent.__table__.c.sequence, AuditEvent.__table__.c.chain).label("id"),

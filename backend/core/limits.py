@@ -40,6 +40,12 @@ def limited(kind: str) -> Callable[[View], View]:
     return mark
 
 
+def only_reads(view: View) -> View:
+    """Count no request for this view: whatever its method, it changes nothing."""
+    view.only_reads = True  # type: ignore[attr-defined]  # functions take attributes
+    return view
+
+
 def _find_keys() -> None:
     """Find whom this request counts for, before any limit is looked at.
 
@@ -49,8 +55,7 @@ def _find_keys() -> None:
         return
     identity = current_identity()
     address = _network(request.remote_addr or "")
-    view = current_app.view_functions.get(request.endpoint or "")
-    g.limit_kind = getattr(view, "limit_kind", None)
+    g.limit_kind = getattr(_view(), "limit_kind", None)
     name = _name() if g.limit_kind else ""
     g.limit_keys = {
         "person": _key(f"person {identity.user_id}" if identity else f"address {address}"),
@@ -61,7 +66,11 @@ def _find_keys() -> None:
 
 def _is_reading() -> bool:
     """Whether nothing counts this request, so that reading pays nothing for the limits."""
-    return request.method in READING
+    return request.method in READING or getattr(_view(), "only_reads", False)
+
+
+def _view() -> object:
+    return current_app.view_functions.get(request.endpoint or "")
 
 
 def _network(address: str) -> str:

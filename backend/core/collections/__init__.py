@@ -1,5 +1,6 @@
 """One query language for every list: a collection is declared once, and has all of it."""
 
+from backend.core.collections.aggregates import Groups
 from backend.core.collections.declaration import (
     BUCKETS,
     DATE_BUCKETS,
@@ -19,6 +20,7 @@ from backend.core.collections.reading import (
     Filter,
     Heading,
     filters,
+    group,
     headings,
     link,
     read,
@@ -42,6 +44,7 @@ __all__ = [
     "DeclarationError",
     "Enum",
     "Filter",
+    "Groups",
     "Heading",
     "Id",
     "Include",
@@ -62,6 +65,7 @@ __all__ = [
     "everyone",
     "filters",
     "folded",
+    "group",
     "headings",
     "link",
     "mount",

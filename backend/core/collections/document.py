@@ -32,12 +32,12 @@ def list_operation(collection: Collection) -> dict[str, Any]:
     """Return the document of the list."""
     return {
         "summary": f"List {collection.title.lower()}",
-        "description": _describe(collection, QUERY_CODES),
+        "description": _describe(collection),
         "parameters": [*filter_parameters(collection), *paging_parameters(collection)],
         "responses": {
             "200": _files(list_schema(collection), "One page of rows, or all of them as a file."),
             "304": {"description": "What you have still holds."},
-            **problems(400, 406, 429, 503),
+            **problems(400, 406, 429, 503, codes=QUERY_CODES),
         },
     }
 
@@ -48,7 +48,7 @@ def record_operation(collection: Collection) -> dict[str, Any]:
         each for each in paging_parameters(collection) if each["name"] in {"fields", "include"}
     ]
     return {
-        "summary": f"Read one of the {collection.title.lower()}",
+        "summary": f"Read one record of {collection.title.lower()}",
         "parameters": [key_parameter(collection), *shown],
         "responses": {
             "200": json_answer(record_schema(collection), "The record."),
@@ -62,12 +62,12 @@ def aggregates_operation(collection: Collection) -> dict[str, Any]:
     """Return the document of the aggregates."""
     return {
         "summary": f"Group {collection.title.lower()}",
-        "description": _describe(collection, f"{QUERY_CODES} {GROUP_CODES}"),
+        "description": _describe(collection),
         "parameters": [*filter_parameters(collection), *group_parameters(collection)],
         "responses": {
             "200": _files(groups_schema(collection), "The groups with their figures."),
             "304": {"description": "What you have still holds."},
-            **problems(400, 406, 503),
+            **problems(400, 406, 503, codes=f"{QUERY_CODES} {GROUP_CODES}"),
         },
     }
 
@@ -117,19 +117,20 @@ def _files(schema: dict[str, Any], text: str) -> dict[str, Any]:
     return found
 
 
-def problems(*statuses: int) -> dict[str, Any]:
-    """Return the refusals that the operation may answer with."""
-    return {
+def problems(*statuses: int, codes: str = "") -> dict[str, Any]:
+    """Return the refusals that the operation may answer with, and what a bad request's may say."""
+    found = {
         str(status): {
             "description": HTTPStatus(status).phrase,
             "content": {"application/problem+json": {"schema": PROBLEM}},
         }
         for status in statuses
     }
+    if codes:
+        listed = ", ".join(f"`{code}`" for code in codes.split())
+        found["400"]["description"] += f". The codes of its errors: {listed}."  # type: ignore[operator]  # it is a text
+    return found
 
 
-def _describe(collection: Collection, codes: str) -> str:
-    listed = ", ".join(f"`{code}`" for code in codes.split())
-    return (
-        f"{collection.description} Conditions are joined by AND. Codes of errors: {listed}.".strip()
-    )
+def _describe(collection: Collection) -> str:
+    return f"{collection.description} Conditions are joined by AND.".strip()

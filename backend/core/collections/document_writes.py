@@ -25,7 +25,7 @@ IDEMPOTENCY_KEY = {
 
 def operations(collection: Collection) -> dict[str, dict[str, Any]]:
     """Return the documents of the writing operations by name."""
-    one, key = f"one of the {collection.title.lower()}", key_parameter(collection)
+    one, key = f"one record of {collection.title.lower()}", key_parameter(collection)
     now = json_answer(record_schema(collection), "The record as it is now.")
     gone = {"description": "It is gone."}
     return {

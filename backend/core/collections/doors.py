@@ -25,6 +25,7 @@ from backend.core.collections.query import Query
 from backend.core.collections.search import parse_search
 from backend.core.collections.types import Refused
 from backend.core.downloads import download
+from backend.core.limits import only_reads
 
 JSON = "application/json"
 MEDIA = {"json": JSON, "csv": "text/csv", "ndjson": "application/x-ndjson"}
@@ -73,6 +74,7 @@ class Doors:
             return tagged(file_of_groups(self.collection, groups), tag)
         return tagged(json_response(dumps(groups.body()) + "\n"), tag)
 
+    @only_reads
     def search(self) -> Response:
         """Read rows by a filter with `and`, `or` and `not`, sent as a body."""
         accepted(only=("json",))

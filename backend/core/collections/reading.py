@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from backend.core.collections.aggregates import Groups, aggregate
 from backend.core.collections.declaration import Collection
 from backend.core.collections.envelope import address
 from backend.core.collections.filters import KNOWN_OPERATORS
 from backend.core.collections.pages import Page, read_page, read_record
 from backend.core.collections.parse import parse_list
+from backend.core.collections.parse_groups import parse_groups
 from backend.core.collections.problems import RecordNotFound
 from backend.core.collections.query import Query
 from backend.core.collections.types import Enum, Refused
@@ -75,6 +77,15 @@ def read(collection: Collection, parameters: Parameters = "") -> Page:
     :raises InvalidQuery: with every mistake in the parameters
     """
     return read_page(collection, parse_list(collection, query_text(parameters)), collection.scope())
+
+
+def group(collection: Collection, parameters: Parameters) -> Groups:
+    """Return the groups that the parameters ask for, of the rows that the caller may see.
+
+    :raises InvalidQuery: with every mistake in the parameters, or for too many groups
+    """
+    query = parse_groups(collection, query_text(parameters))
+    return aggregate(collection, query, collection.scope())
 
 
 def read_one(collection: Collection, key: Any) -> dict[str, Any]:

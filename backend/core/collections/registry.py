@@ -33,6 +33,12 @@ def readable() -> list[Collection]:
     ]
 
 
+def is_public(collection: Collection) -> bool:
+    """Whether everybody may read the collection, without a token."""
+    _, blueprint = current_app.extensions.get(KEY, {}).get(collection.name, (None, None))
+    return bool(getattr(blueprint, "public", False))
+
+
 def _may_read(collection: Collection, blueprint: Blueprint) -> bool:
     if isinstance(blueprint, ApiBlueprint) and not may_enter(blueprint):
         return False

@@ -8,9 +8,9 @@ from backend.core.auth import Identity, PageBlueprint
 from backend.core.collections import Col, Collection, Enum, Integer, Text, Timestamp, Uuid
 from backend.core.collections.offers import offering
 from backend.core.collections.scopes import only
-from backend.core.console import Action, Section, Values, mount
 from backend.core.outbox import letters
 from backend.core.outbox.table import Job
+from backend.core.sections import Action, Section, Values, mount
 
 STATES = ("waiting", "running", "done", "dead")
 STATE_KINDS = {"running": "warning", "done": "good", "dead": "bad"}

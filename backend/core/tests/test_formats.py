@@ -55,3 +55,24 @@ def test_a_size_is_written_in_the_unit_that_people_use(count, written):
 def test_an_mpan_is_written_in_groups():
     assert formats.mpan("1200023305967") == "12 0002 3305 967"
     assert formats.mpan(None) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("value", "currency", "written"),
+    [
+        (Decimal("1234.50"), "EUR", "€1,234.50"),
+        (Decimal("-3.00"), "GBP", "-£3.00"),
+        (Decimal("1234.50"), "SEK", "1,234.50 SEK"),
+        (Decimal("0.00"), "", "0.00"),
+        (None, "EUR", NOTHING),
+    ],
+)
+def test_an_amount_has_its_sign_before_it_or_its_code_behind_it(value, currency, written):
+    assert formats.money(value, currency) == written
+
+
+@pytest.mark.parametrize(
+    ("share", "written"), [(Decimal("0.1249"), "12.5 %"), (Decimal(1), "100.0 %"), (None, NOTHING)]
+)
+def test_a_share_is_written_in_per_cent(share, written):
+    assert formats.percent(share) == written

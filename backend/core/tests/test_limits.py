@@ -48,6 +48,8 @@ def serve(real_database):
         with app.app_context():
             db.session.remove()
             db.engine.dispose()
+            for pool in app.extensions["pools"].values():
+                pool.dispose()
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +116,16 @@ def test_writes_are_limited_by_person_and_reads_and_health_are_not(serve, signed
     for read in ("/healthz", "/readyz", "/", address):
         assert {first.get(read).status_code for _ in range(8)} == {200}
     assert app.test_client().post("/healthz").status_code == 405
+
+
+def test_a_search_only_reads_and_counts_as_no_write_whatever_its_method(serve, monkeypatch):
+    monkeypatch.setattr(limits, "WRITES", "2 per minute")
+    client = serve().test_client()
+    for method in ("POST", "QUERY"):
+        path = "/api/expenses:search" if method == "POST" else "/api/expenses"
+        answers = [client.open(path, method=method, json={}).status_code for _ in range(4)]
+        assert answers == [200] * 4
+    assert [client.post("/api/auth/refresh", json={}).status_code for _ in range(3)][-1] == 429
 
 
 def test_addresses_of_one_network_of_ipv6_are_one_customers(serve):

@@ -8,8 +8,8 @@ from werkzeug.wrappers import Response
 
 from backend.core import auth, formats
 from backend.core.auth import Identity, PageBlueprint
-from backend.core.console import Action, Input, Section, Values, mount
-from backend.core.console.declaration import Record
+from backend.core.sections import Action, Input, Section, Values, mount
+from backend.core.sections.declaration import Record
 from backend.domains.identity.collections import people as collection
 from backend.domains.identity.services import invitations, people
 

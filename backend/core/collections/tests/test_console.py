@@ -16,9 +16,9 @@ from backend.core import collections, database
 from backend.core.auth import PageBlueprint, sessions
 from backend.core.collections import Col, Collection
 from backend.core.collections.scopes import only
-from backend.core.console import Action, Input, Section, mount
 from backend.core.database import db
 from backend.core.errors import Invalid
+from backend.core.sections import Action, Input, Section, mount
 from backend.domains.identity.models import User
 
 LIST = "/admin/test/crates"
@@ -78,6 +78,7 @@ SECTION = Section(
             done="It is sealed.",
             inputs=(Input("reason", "Reason", is_required=True),),
             offered=lambda record, _: record["state"] == "open",
+            in_list=True,
         ),
     ),
 )
@@ -148,7 +149,7 @@ def test_a_declared_section_is_in_the_consoles_index_and_lists_its_rows_in_pages
 
 def test_each_declared_column_has_the_filter_that_people_use_of_its_type(crates):
     names = re.findall(r'<(?:input|select)[^>]* name="([^"]+)"', crates.get(LIST).text)
-    assert names[names.index("id") :] == [
+    assert names[names.index("id") : names.index("within_id") + 1] == [
         *("id", "label[contains]", "state", "weight[gte]", "weight[lte]"),
         *("sent_at[gte]", "sent_at[lte]", "is_heavy", "within_id"),
     ]
@@ -185,6 +186,13 @@ def test_a_mistake_stands_at_its_field_and_others_are_named(crates):
     assert 'value="much"' in wrong
     assert "No field is named wieght." in answer.text
     assert "Perhaps weight is meant." in answer.text
+
+
+def test_only_what_is_asked_for_of_each_record_is_shown(crates):
+    page = crates.get(f"{LIST}?fields=label,weight").text
+    headings = re.findall(r'<th scope="col"[^>]*>.*?</th>', page)
+    assert [re.sub(r"<[^>]+>", "", each) for each in headings] == ["Label", "Weight"]
+    assert "crate 1" in page
 
 
 def test_the_file_has_exactly_what_is_filtered_and_sorted(crates):

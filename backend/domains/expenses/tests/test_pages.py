@@ -19,7 +19,7 @@ def call(page):
 
 def test_rows_are_shown_a_page_at_a_time(demonstrated, client):
     first = client.get("/expenses").text
-    assert "420 expenses" in first
+    assert "420 in all" in first
     (following,) = re.findall(r'rel="next" href="([^"]*)"', first)
     second = client.get(unescape(following)).text
     shown = [set(re.findall(r"/expenses/(\d+)", page)) for page in (first, second)]
@@ -61,7 +61,33 @@ def test_groups_show_totals_shares_and_lead_to_their_rows(demonstrated, client):
     assert "100.0 %" in page
     (link,) = [each for each in links(page) if each == "/expenses?departments=Legal"]
     rows = db.session.scalars(select(Expense).where(Expense.departments == "Legal")).all()
-    assert f"{len(rows)} expenses" in client.get(link).text
+    assert f"{len(rows)} found" in client.get(link).text
+
+
+def test_a_second_key_is_a_click_away_and_the_months_are_drawn_beside_it(demonstrated, client):
+    page = client.get("/expenses?by=departments&amount[gte]=100").text
+    (link,) = [each for each in links(page) if each.endswith("by=departments,month(date)")]
+    both = client.get(link).text
+    assert both.count('<rect class="bar" x=') == 24
+    assert "January 2024" in both
+    assert 'aria-label="Then by"' in both
+    assert client.get(call(both)).json["meta"]["applied"]["by"] == ["departments", "month(date)"]
+    assert "/expenses?amount%5Bgte%5D=100&by=departments" in links(both)
+    (one,) = [each for each in links(both) if "Legal&date[gte]=2024-03-01" in each]
+    assert "Department is Legal" in client.get(one).text
+
+
+def test_what_is_cut_off_stands_together_below(demonstrated, client):
+    page = re.sub(r"<[^>]+>|\s+", " ", client.get("/expenses?by=departments&top=2").text)
+    assert re.search(r"4 others +\d+ +€[\d,.]+ +\d+\.\d %", page)
+    assert re.search(r"All +420 +€349,900\.43 +100\.0 %", page)
+
+
+def test_a_heading_sorts_groups(demonstrated, client):
+    page = client.get("/expenses?by=departments").text
+    (by_count,) = [each for each in links(page) if each.endswith("sort=-count")]
+    counts = re.findall(r'data-label="Expenses">(\d+)<', client.get(by_count).text)
+    assert counts[:-1] == sorted(counts[:-1], key=int, reverse=True)
 
 
 def test_groups_by_month_are_drawn_with_a_description(demonstrated, client):
@@ -88,7 +114,7 @@ def test_a_mistake_stands_at_its_field(demonstrated, client):
     answer = client.get("/expenses?amount[gte]=much&foo=1&departments=Legal")
     assert answer.status_code == 400
     wrong = re.search(r'<div class="field wrong">.*?</div>', answer.text, re.DOTALL)[0]
-    assert "Least amount" in wrong
+    assert "Amount at least" in wrong
     assert 'value="much"' in wrong
     assert "No field is named foo." in answer.text
 
@@ -127,7 +153,7 @@ def test_a_filter_in_force_can_be_taken_away(demonstrated, client):
 
 def test_where_nothing_fits_the_way_back_is_shown(demonstrated, client):
     page = client.get("/expenses?member_name=Nobody").text
-    assert "No expense fits these filters." in page
+    assert "Nothing fits these filters." in page
     assert "Clear filters" in page
 
 
@@ -152,6 +178,8 @@ def test_the_file_of_groups_has_the_groups(demonstrated, client):
 
 def test_an_expense_has_a_page(demonstrated, client):
     (first, *_) = re.findall(r"/expenses/\d+", client.get("/expenses").text)
-    assert "€" in client.get(first).text
+    page = client.get(first).text
+    assert "<h1>Expense of 31 Dec 2025</h1>" in page
+    assert "€1,260.19" in page
     assert client.get("/expenses/0").status_code == 404
     assert client.get("/expenses/x").status_code == 404

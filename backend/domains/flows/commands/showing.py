@@ -1,8 +1,6 @@
 """`quintet flows show`: one receipt, as the console shows it."""
 
 import json
-from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 import click
@@ -23,14 +21,14 @@ def show_command(file_id: int, *, as_json: bool) -> None:
     """Show what came of one file: status, counters and findings."""
     file = files.one(file_id)
     if as_json:
-        found = _findings(file_id, FINDINGS_STORED)
+        found = files.findings(file_id=file_id, most=FINDINGS_STORED)
         shown = _as_json(file) | {"findings": [_as_finding(each)._asdict() for each in found]}
         click.echo(json.dumps(shown, indent=2, default=str))
         return
     for title, value in _facts(file).items():
         if value not in {None, ""}:
             click.echo(f"{title:<12} {value}")
-    found = _findings(file_id, files.PAGE)
+    found = files.findings(file_id=file_id, most=files.PAGE)
     for each in found:
         click.echo(wording.in_words(_as_finding(each), is_quoting=True))
     if left := file.errors_total + file.warnings_total - len(found):
@@ -69,18 +67,6 @@ def _counted(file: FlowFile, name: str) -> str:
 def _as_json(file: FlowFile) -> dict[str, Any]:
     names = (column.key for column in FlowFile.__table__.columns)
     return {name: getattr(file, name) for name in names if name not in _HIDDEN}
-
-
-def _findings(file_id: int, most: int) -> list[FlowFinding]:
-    return list(islice(_all_findings(file_id), most))
-
-
-def _all_findings(file_id: int) -> Iterator[FlowFinding]:
-    page = files.findings(file_id=file_id)
-    yield from page.rows
-    while page.next is not None:
-        page = files.findings(file_id=file_id, start=page.next)
-        yield from page.rows
 
 
 def _as_finding(stored: FlowFinding) -> d0010.Finding:

@@ -1,6 +1,5 @@
 """The addresses of pages, and where in a list they begin."""
 
-from typing import Any
 from urllib.parse import urlencode
 
 from flask import request
@@ -27,7 +26,7 @@ def start() -> Start | None:
     return None
 
 
-def ways(page: files.Page[Any]) -> dict[str, str | None]:
+def ways(page: files.Page) -> dict[str, str | None]:
     """Return the addresses of the pages before and after."""
     back, on = page.previous, page.next
     return {

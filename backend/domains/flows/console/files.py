@@ -1,6 +1,7 @@
 """The files that came in: their list, one of them, and what staff decide about it."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from flask import flash, make_response, redirect, render_template, request, url_for
@@ -8,11 +9,14 @@ from werkzeug.wrappers import Response
 
 from backend.core.auth import required_identity
 from backend.core.errors import Invalid
+from backend.core.sections import Section, lists
+from backend.core.sections.declaration import Record
 from backend.core.security import body_limit
 from backend.domains.flows import d0010
-from backend.domains.flows.console.addresses import LARGEST, start, ways
+from backend.domains.flows.console import sections
+from backend.domains.flows.console.addresses import LARGEST
 from backend.domains.flows.console.blueprint import blueprint
-from backend.domains.flows.models import UNFINISHED
+from backend.domains.flows.models import UNFINISHED, FlowFile
 from backend.domains.flows.services import (
     files,
     imports,
@@ -21,7 +25,6 @@ from backend.domains.flows.services import (
     uploads,
     waiting,
 )
-from backend.domains.flows.services.files import Severity
 from backend.domains.flows.services.quarantine import Actor
 from backend.domains.flows.services.uploads import Sender, Upload
 
@@ -65,23 +68,18 @@ def upload_files() -> Response:
 def show_file(file_id: int) -> Response:
     """Show one file with all that was found in it, again and again while it is imported."""
     file = files.one(file_id)
-    asked = request.args.get("severity")
-    severity: Severity = "error" if asked == "error" else "warning" if asked == "warning" else ""
-    page = files.findings(file_id=file_id, severity=severity, start=start())
-    response = make_response(
-        render_template(
-            "flows/file.html",
-            file=file,
-            options=_chosen(file.options),
-            page=page,
-            severity=severity,
-            kept=loading.FINDINGS_STORED,
-            progress=waiting.progress(file_id),
-            decision=quarantine.decision(file_id),
-            is_repeatable=file.status in quarantine.REPEATABLE,
-            **ways(page),
-        )
+    found = lists.part(_findings(file), fixed=[("file_id", str(file_id))], anchor="findings")
+    page = render_template(
+        "flows/file.html",
+        file=file,
+        options=_chosen(file.options),
+        found=found,
+        kept=loading.FINDINGS_STORED,
+        progress=waiting.progress(file_id),
+        decision=quarantine.decision(file_id),
+        is_repeatable=file.status in quarantine.REPEATABLE,
     )
+    response = make_response(page, found.status)
     if file.status in UNFINISHED:
         response.headers["Refresh"] = str(REFRESH)
     return response
@@ -108,6 +106,22 @@ def reprocess_file(file_id: int) -> Response:
     return _back(
         file_id, "The file is processed again in a moment. What is there stays until then."
     )
+
+
+def _findings(file: FlowFile) -> Section:
+    """Return the findings as they stand on their file's page, each with the line it is about."""
+    in_list = sections.FINDINGS
+    return replace(
+        in_list,
+        columns=tuple(name for name in in_list.columns if name != "file_id"),
+        filters=("severity", "code", "item", "message[contains]"),
+        links={"line_number": partial(_line, file)} if file.archive_key else {},
+    )
+
+
+def _line(file: FlowFile, finding: Record) -> str:
+    line_number = finding["line_number"]
+    return url_for(".show_line", file_id=file.id, line_number=line_number)
 
 
 def _options() -> dict[str, bool]:

@@ -3,7 +3,7 @@
 from functools import partial
 
 from backend.core import formats
-from backend.core.console import Section, mount
+from backend.core.sections import Section, mount
 from backend.domains.flows.collections import files, findings, label, readings
 from backend.domains.flows.console.blueprint import blueprint
 from backend.domains.flows.services import places, remote
@@ -36,23 +36,20 @@ mount(
     ),
     "/files",
 )
-mount(
-    blueprint,
-    Section(
-        findings,
-        name="findings",
-        singular="finding",
-        main="message",
-        columns=(
-            *("severity", "message", "file_id", "line_number", "group_code", "item", "value"),
-            "code",
-        ),
-        filters=("file_id", "severity", "code", "group_code", "item", "message[contains]"),
-        badges={"severity": {"error": "bad", "warning": "warning"}},
-        empty="Nothing was found.",
+FINDINGS = Section(
+    findings,
+    name="findings",
+    singular="finding",
+    main="message",
+    columns=(
+        *("severity", "message", "file_id", "line_number", "group_code", "item", "value"),
+        "code",
     ),
-    "/findings",
+    filters=("file_id", "severity", "code", "group_code", "item", "message[contains]"),
+    badges={"severity": {"error": "bad", "warning": "warning"}},
+    empty="Nothing was found.",
 )
+mount(blueprint, FINDINGS, "/findings")
 mount(
     blueprint,
     Section(
@@ -70,6 +67,7 @@ mount(
             *("is_valid", "bsc_status"),
         ),
         writers={"mpan": formats.mpan, "reading_type": partial(label, "J0171")},
+        kinds={"mpan": "code", "serial": "code", "value_text": "number"},
         empty="No reading has come in yet.",
     ),
     "/occurrences",

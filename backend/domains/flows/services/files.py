@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import NamedTuple
 
-from sqlalchemy import Select, select
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import select
 
 from backend.core.database import db
 from backend.core.errors import NotFound
@@ -18,9 +17,6 @@ from backend.domains.flows.services.projection import Occurrence, said, with_sta
 
 PAGE = 50
 NEIGHBOURS = 3
-
-Row = TypeVar("Row")
-Severity = Literal["", "error", "warning"]
 
 
 class FileNotFound(NotFound):
@@ -35,10 +31,10 @@ class Start(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Page(Generic[Row]):
-    """Some rows of a list, and where the others begin."""
+class Page:
+    """Some readings of a file, and where the others begin."""
 
-    rows: Sequence[Row]
+    rows: Sequence[Occurrence]
     next: Start | None = None
     previous: Start | None = None
 
@@ -61,27 +57,33 @@ def one(file_id: int) -> FlowFile:
     return file
 
 
-def findings(
-    *, file_id: int, severity: Severity = "", start: Start | None = None
-) -> Page[FlowFinding]:
-    """Return a page of what was found in a file, in the order in which it was found."""
+def findings(*, file_id: int, most: int) -> Sequence[FlowFinding]:
+    """Return what was found in a file, in the order in which it was found."""
     query = select(FlowFinding).where(FlowFinding.file_id == file_id)
-    if severity:
-        query = query.where(FlowFinding.severity == severity)
-    return _page(query, FlowFinding.number, start)
+    return db.session.scalars(query.order_by(FlowFinding.number).limit(most)).all()
 
 
-def readings(*, file_id: int, start: Start | None = None) -> Page[Occurrence]:
+def readings(*, file_id: int, start: Start | None = None) -> Page:
     """Return a page of a file's readings in the order of its lines."""
+    key, is_backward = FlowReading.line_number, start is not None and start.is_backward
     query = said().where(FlowReading.file_id == file_id)
-    wanted = _bounded(query, FlowReading.line_number, start).cte("wanted")
-    rows = db.session.execute(with_standing(wanted))
-    found = sorted(
-        (Occurrence._make(row) for row in rows),
-        key=lambda each: each.line_number,
-        reverse=_is_backward(start),
+    if start is not None:
+        query = query.where(key < start.number if is_backward else key > start.number)
+    # One row more than the page tells whether another page follows.
+    wanted = query.order_by(key.desc() if is_backward else key).limit(PAGE + 1).cte("wanted")
+    found = [Occurrence._make(row) for row in db.session.execute(with_standing(wanted))]
+    found.sort(key=lambda each: each.line_number, reverse=is_backward)
+    has_more, rows = len(found) > PAGE, found[:PAGE]
+    if is_backward:
+        rows.reverse()
+    if not rows:
+        return Page(rows)
+    has_previous = has_more if is_backward else start is not None
+    return Page(
+        rows,
+        next=Start(rows[-1].line_number) if has_more or is_backward else None,
+        previous=Start(rows[0].line_number, is_backward=True) if has_previous else None,
     )
-    return _paged(found, "line_number", start)
 
 
 def lines_around(file: FlowFile, line_number: int) -> list[Line]:
@@ -111,47 +113,3 @@ def _lines(file: FlowFile, numbers: range) -> Iterator[Line]:
         for number in numbers:
             sent = d0010.line_at(stream, offsets, number)
             yield Line(number, sent.decode("utf-8", "backslashreplace"))
-
-
-def _page(
-    query: Select[Row],
-    key: InstrumentedAttribute[Any],
-    start: Start | None,
-    *,
-    newest_first: bool = False,
-) -> Page[Row]:
-    bounded = _bounded(query, key, start, newest_first=newest_first)
-    return _paged(list(db.session.scalars(bounded)), key.key, start)
-
-
-def _bounded(
-    query: Select[Any],
-    key: InstrumentedAttribute[Any],
-    start: Start | None,
-    *,
-    newest_first: bool = False,
-) -> Select[Any]:
-    """Ask for one page and one row more, which tells whether another page follows."""
-    is_descending = newest_first is not _is_backward(start)
-    if start is not None:
-        query = query.where(key < start.number if is_descending else key > start.number)
-    return query.order_by(key.desc() if is_descending else key).limit(PAGE + 1)
-
-
-def _paged(found: list[Row], name: str, start: Start | None) -> Page[Row]:
-    has_more, rows = len(found) > PAGE, found[:PAGE]
-    if _is_backward(start):
-        rows.reverse()
-    if not rows:
-        return Page(rows)
-    has_next = has_more or _is_backward(start)
-    has_previous = has_more if _is_backward(start) else start is not None
-    return Page(
-        rows,
-        next=Start(getattr(rows[-1], name)) if has_next else None,
-        previous=Start(getattr(rows[0], name), is_backward=True) if has_previous else None,
-    )
-
-
-def _is_backward(start: Start | None) -> bool:
-    return start is not None and start.is_backward

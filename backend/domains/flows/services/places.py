@@ -85,8 +85,8 @@ def _root() -> Path:
 
 
 def _reason(file: FlowFile) -> str:
-    page = receipts.findings(file_id=file.id)
-    told = "".join(_line(each) for each in page.rows[:_FINDINGS_TOLD])
+    found = receipts.findings(file_id=file.id, most=_FINDINGS_TOLD)
+    told = "".join(map(_line, found))
     address = f"{current_settings().public_url}/admin/flows/files/{file.id}"
     return f"{file.status}: {file.message}\n{told}\nFile {file.id}: {address}\n"
 

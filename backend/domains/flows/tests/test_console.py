@@ -95,6 +95,22 @@ def test_a_file_shows_its_status_counts_and_findings(take_in, staff, example):
     assert "Nothing fits" in words(staff.get("/admin/flows/files?status=failed"))
 
 
+def test_findings_of_a_file_lead_to_their_lines_and_to_a_file_of_their_own(take_in, staff, example):
+    broken = example.swap(5, "1987.5", "-1.0")
+    take_in(broken, name="other.uff")
+    again = broken.sent("QT00000002", "20250403061500")
+    file_id = take_in(again, name="broken.uff").file_id
+    page = staff.get(f"/admin/flows/files/{file_id}")
+    assert f'href="/admin/flows/files/{file_id}/lines/5"' in page.text
+    assert "1 in all" in words(page)
+    assert f"/admin/flows/findings.csv?file_id={file_id}&amp;format=csv" in page.text
+    wrong = staff.get(f"/admin/flows/files/{file_id}?severity=bad&nothing=1")
+    assert wrong.status_code == 400
+    assert "broken.uff" in wrong.text
+    assert "No field is named nothing." in wrong.text
+    assert staff.get(f"/admin/flows/files/{file_id}?file_id=1").status_code == 400
+
+
 def test_nothing_of_a_rejected_file_is_found_but_its_row_says_why(take_in, staff, example):
     file_id = take_in(example.line(14, None), name="cut.uff").file_id
     assert "no file has brought" in words(search(staff, q=MPAN))

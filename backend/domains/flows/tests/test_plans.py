@@ -14,7 +14,7 @@ def search(typed, *, start=None, **filters):
 
 
 @pytest.fixture
-def _many(app):
+def _many(real_database):
     """Fill the tables so far that a plan which reads all of them would cost a second."""
     db.session.execute(
         text(

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from backend.core import collections
 from backend.core.collections import Collection, Filter
-from backend.core.console.asking import MOMENTS, Asked
-from backend.core.console.cells import spoken
-from backend.core.console.declaration import Pairs, Section
+from backend.core.sections.asking import MOMENTS, Asked
+from backend.core.sections.cells import spoken
+from backend.core.sections.declaration import Pairs, Section
 
 AT_FIRST = 8
 ISO_DAY = len("2024-03-01")
@@ -43,6 +43,11 @@ class Form:
         """Whether one of the further inputs is in use."""
         return any(each.is_used for each in self.further)
 
+    @property
+    def has_mistakes(self) -> bool:
+        """Whether one of the inputs is marked."""
+        return any(each.errors for each in self.first + self.further)
+
 
 def names(section: Section) -> tuple[str, ...]:
     """Return the parameters of the form's inputs."""
@@ -68,7 +73,7 @@ def form(asked: Asked, errors: Mapping[str, list[str]]) -> Form:
     known = {each.parameter: each for each in collections.filters(section.collection)}
     wanted = names(section)
     fields = [
-        _field(section.collection, known[name], given.get(name, ""), tuple(errors.get(name, ())))
+        _field(section, known[name], given.get(name, ""), tuple(errors.get(name, ())))
         for name in wanted
     ]
     gone = {*wanted, "cursor", "page", "tz"}
@@ -76,13 +81,9 @@ def form(asked: Asked, errors: Mapping[str, list[str]]) -> Form:
     return Form(fields[:AT_FIRST], fields[AT_FIRST:], hidden)
 
 
-def _field(collection: Collection, declared: Filter, value: str, errors: tuple[str, ...]) -> Field:
-    label, kind = _label(collection, declared), declared.type
-    choices: tuple[tuple[str, str], ...] = ()
-    if kind == "boolean":
-        choices = (("", "All"), ("true", "Yes"), ("false", "No"))
-    elif declared.choices:
-        choices = (("", "All"), *((each, spoken(each)) for each in declared.choices))
+def _field(section: Section, declared: Filter, value: str, errors: tuple[str, ...]) -> Field:
+    label, kind = _label(section.collection, declared), declared.type
+    choices = _choices(section, declared)
     if choices and value and value not in dict(choices):
         choices = (*choices, (value, value))
     if kind in MOMENTS:
@@ -92,6 +93,17 @@ def _field(collection: Collection, declared: Filter, value: str, errors: tuple[s
     elif kind in {"integer", "decimal", "money"}:
         kind = "number"
     return Field(declared.parameter, label, kind, value, choices, errors)
+
+
+def _choices(section: Section, declared: Filter) -> tuple[tuple[str, str], ...]:
+    found: list[tuple[str, str]] = []
+    if declared.type == "boolean":
+        found = [("true", "Yes"), ("false", "No")]
+    elif declared.choices:
+        found = [(each, spoken(each)) for each in declared.choices]
+    elif declared.parameter in section.choices:
+        found = [(each, each) for each in section.choices[declared.parameter]()]
+    return (("", "All"), *found) if found else ()
 
 
 def _label(collection: Collection, declared: Filter) -> str:

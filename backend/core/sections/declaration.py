@@ -1,6 +1,6 @@
-"""What a domain declares for the console: a collection, how it looks, and what can be done."""
+"""What a domain declares of a section: a collection, how it looks, and what can be done."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,16 +67,19 @@ class Action:
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A part of the console: the list of a collection, and a page for each of its records.
+    """The pages of a collection for people: its list, its groups, and one for each record.
 
     `name` and `singular` name the endpoints (`show_people`, `show_person`, `disable_person`).
     `columns` stand in the list, all when none are named; the column `main` leads to the record.
     `filters` are the parameters that the form has, else those that people use of each column.
-    `start` is what is shown when nothing is asked for. `badges` say which values of a column are
-    good, a warning or bad. `writers` write a column's values in the way of the domain. `buttons`
-    lead elsewhere, by endpoint. `more` adds to a record what is no column. `record` is the endpoint
+    `choices` find what may be chosen for such a parameter; where they find nothing it is typed.
+    `start` is what is shown when nothing is asked for. `figures` are the metrics of groups; without
+    them there are no groups. `links` say where a column's value leads, `badges` which values are
+    good, a warning or bad. `writers` write a column's values in the way of the domain, and `kinds`
+    say which of them look like a number or a code, whatever their type. `buttons` lead elsewhere,
+    by endpoint. `more` adds to a record what is no column. `record` is the endpoint
     of a page of the domain's own for a record, with the name of its argument. A template of the
-    domain's own extends `console/list.html`, with `context`.
+    domain's own extends `sections/list.html`, with `context`.
     """
 
     collection: Collection
@@ -86,14 +89,18 @@ class Section:
     columns: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
     start: tuple[tuple[str, str], ...] = ()
+    figures: tuple[str, ...] = ()
     actions: tuple[Action, ...] = ()
+    choices: Mapping[str, Callable[[], Sequence[str]]] = field(default_factory=dict)
+    links: Mapping[str, Callable[[Record], str | None]] = field(default_factory=dict)
     badges: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     writers: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
     buttons: tuple[tuple[str, str], ...] = ()
     empty: str = "Nothing here yet."
     more: Callable[[Any], list[tuple[str, Any]]] = nothing_more
     record: tuple[str, str] | None = None
-    template: str = "console/list.html"
+    template: str = "sections/list.html"
     context: Callable[[], dict[str, Any]] = no_context
 
     @property

@@ -7,9 +7,9 @@ from typing import Any
 from flask.sansio.blueprints import BlueprintSetupState
 
 from backend.core.auth import Entry, PageBlueprint
-from backend.core.console.cells import KEY
-from backend.core.console.declaration import Section
-from backend.core.console.views import Views
+from backend.core.sections.cells import KEY
+from backend.core.sections.declaration import Section
+from backend.core.sections.views import Views
 
 View = Callable[..., Any]
 
