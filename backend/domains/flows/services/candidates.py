@@ -18,6 +18,7 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    text,
     true,
     tuple_,
     union_all,
@@ -35,6 +36,9 @@ from backend.domains.flows.services.projection import (
 from backend.domains.flows.services.terms import KEYS, Keys, Place, keys_in
 
 Direction = Literal["older", "newer"]
+# The planner, who knows only how many readings a key has on average, may else gather all of a key's
+# in a bitmap to sort them, and some serials ("0", "UNKNOWN") stand at very many meters.
+WALK_INDEXES = text("set local enable_bitmapscan = off")
 
 
 class Span(NamedTuple):
@@ -75,6 +79,7 @@ def following(
         return []
     parameters = {"mpans": found.mpans, "serials": found.serials, "size": size, "skip": size - 1}
     parameters |= span._asdict() | (position._asdict() if position else {})
+    db.session.execute(WALK_INDEXES)
     rows = db.session.execute(_query(shape), parameters)
     return [Occurrence._make(row) for row in rows]
 
@@ -119,8 +124,7 @@ def _arm(place: Place, name: str, shape: _Shape, *others: ColumnElement[bool]) -
 def _edge(place: Place, wanted: FromClause, shape: _Shape) -> ColumnElement[datetime]:
     """Return the time of the last row that is needed of a key, from its index alone.
 
-    Without it the planner, who knows only how many readings a key has on average, would read and
-    sort all of them, and some serials ("0", "UNKNOWN") stand at very many meters.
+    Without it all readings of a key would be read with their files, and sorted.
     """
     other = aliased(FlowReading)
     time = other.reading_at_local
