@@ -1,8 +1,10 @@
 """Logs: one JSON object for each line, with the request's id and without personal data."""
 
+import json
 import logging
 import re
 import sys
+from functools import partial
 from time import perf_counter
 from typing import TextIO
 from uuid import uuid4
@@ -30,12 +32,17 @@ EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(\.[\w-]+)+")
 IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
 # An MPAN has 13 digits, often in groups. Hexadecimal neighbours are left alone: they are UUIDs.
 LONG_NUMBER = re.compile(r"(?<![0-9a-f.-])\d(?: ?\d){9,}(?![0-9a-f-])")
+# Most texts have nothing of what each of the three above needs.
+SUSPECT = re.compile(r"[@\d]")
 SHORTEST_LONG_INTEGER = 10**12
 UNMASKED = {"timestamp", "level", "logger", "request_id"}
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def mask(text: str) -> str:
     """Return the text without e-mail addresses and with the last four of long numbers only."""
+    if SUSPECT.search(text) is None:
+        return text
     text = EMAIL.sub("[e-mail]", text)
     text = IBAN.sub(lambda found: "****" + found[0][-4:], text)
     return LONG_NUMBER.sub(lambda found: "****" + found[0][-4:], text)
@@ -72,9 +79,29 @@ class _CurrentStream(logging.StreamHandler[TextIO]):
         found: TextIO = getattr(sys, self._stream_name)
         return found
 
+    def write(self, line: str) -> None:
+        """Write a line that structlog has rendered, between the records of everybody else."""
+        self.acquire()
+        try:
+            stream = self.stream
+            stream.write(line + "\n")
+            stream.flush()
+        except Exception:  # noqa: BLE001  as for a record: a broken log breaks no request
+            self.handleError(logging.makeLogRecord({"msg": line}))
+        finally:
+            self.release()
+
+
+class _Lines:
+    """What structlog's loggers write to: their lines take no way through records."""
+
+    def __init__(self, handler: _CurrentStream, name: str = "") -> None:
+        self.name = name
+        self.debug = self.info = self.warning = self.error = self.critical = handler.write
+
 
 def configure() -> None:
-    """Send structlog's and the standard library's records through one handler.
+    """Send structlog's lines and the standard library's records to one place, in one form.
 
     On a terminal they are written for a person, and not as JSON. A command's stdout is its result,
     so its log goes to stderr, and a person who runs one sees warnings only.
@@ -83,8 +110,12 @@ def configure() -> None:
     stream = sys.stderr if is_command else sys.stdout
     for_person = stream.isatty()
     handler = _CurrentStream("stderr" if is_command else "stdout")
+    last = _last(for_person=for_person)
     handler.setFormatter(
-        ProcessorFormatter(processors=_last(for_person=for_person), foreign_pre_chain=_first())
+        ProcessorFormatter(
+            processors=[ProcessorFormatter.remove_processors_meta, *last],
+            foreign_pre_chain=_first(),
+        )
     )
     root = logging.getLogger()
     root.handlers = [each for each in root.handlers if not isinstance(each, _CurrentStream)]
@@ -96,13 +127,9 @@ def configure() -> None:
         foreign.setLevel(level)
     logging.captureWarnings(capture=True)
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *_first(),
-            ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*_first(), *last],
+        logger_factory=partial(_Lines, handler),
+        wrapper_class=structlog.make_filtering_bound_logger(root.level),
     )
 
 
@@ -111,20 +138,18 @@ def _first() -> list[Processor]:
         merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
-        structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
 
 
 def _last(*, for_person: bool) -> list[Processor]:
-    shared: list[Processor] = [
-        ProcessorFormatter.remove_processors_meta,
-        structlog.processors.format_exc_info,
-        mask_personal_data,
-    ]
-    if for_person:
-        return [*shared, structlog.dev.ConsoleRenderer()]
-    return [*shared, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    shared: list[Processor] = [structlog.processors.format_exc_info, mask_personal_data]
+    return [*shared, structlog.dev.ConsoleRenderer() if for_person else _as_json]
+
+
+def _as_json(_logger: object, _method: str, event: EventDict) -> str:
+    # Once it is masked, an event has nothing that JSON could not carry.
+    return _ENCODER.encode(event)
 
 
 def _begin_request() -> None:
