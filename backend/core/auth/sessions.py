@@ -3,13 +3,29 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from flask import Flask, session
+from flask import Flask, Request, Response, session
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 
 from backend.core.auth.identities import Identity, Proof, microseconds, resolve
 
 SLIDING = timedelta(hours=8)
 LONGEST = timedelta(days=7)
 RENEWED_AFTER = timedelta(minutes=1)
+
+
+class _Cookies(SecureCookieSessionInterface):
+    """Reads and writes cookies for those who have one or get one; programs pay nothing for it."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """Return what the cookie holds, or an empty session."""
+        if "HTTP_COOKIE" not in request.environ:
+            return self.session_class()
+        return super().open_session(app, request)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Write the cookie, or take it away, if the view looked at the session at all."""
+        if session or session.accessed or session.modified:
+            super().save_session(app, session, response)
 
 
 def start(*, user_id: UUID, session_id: UUID, signed_in_at: int) -> None:
@@ -59,6 +75,7 @@ def _now() -> int:
 
 def init_app(app: Flask) -> None:
     """Make the cookie one that scripts, other sites and plain HTTP never see."""
+    app.session_interface = _Cookies()
     is_local = app.extensions["settings"].is_local
     app.config.update(
         PERMANENT_SESSION_LIFETIME=SLIDING,
