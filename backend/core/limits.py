@@ -8,7 +8,7 @@ import hmac
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address, ip_network
 from time import time
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from flask import Flask, Response, current_app, g, request
 from flask_limiter import ApplicationLimit, Limiter, RequestLimit
@@ -28,6 +28,14 @@ PATIENCE = 0.25  # Seconds for each step towards Valkey.
 LONGEST_NAME = 254
 
 View = TypeVar("View", bound=Callable[..., object])
+
+
+class _Writes(Limiter):
+    """Looks at its limits for requests that count; what only reads is not even looked up."""
+
+    def _check_request_limit(self, *arguments: Any, **options: Any) -> None:
+        if not _is_reading():
+            super()._check_request_limit(*arguments, **options)
 
 
 def limited(kind: str) -> Callable[[View], View]:
@@ -133,7 +141,7 @@ def init_app(app: Flask) -> None:
         return
     settings: Settings = app.extensions["settings"]
     app.before_request(_find_keys)
-    limiter = Limiter(
+    limiter = _Writes(
         lambda: g.limit_keys["person"],
         application_limits=_limits(),
         on_breach=_refuse,
@@ -144,7 +152,6 @@ def init_app(app: Flask) -> None:
         swallow_errors=True,
         key_prefix="quintet",
     )
-    limiter.request_filter(_is_reading)
     limiter.init_app(app)
 
 

@@ -48,7 +48,7 @@ def _limit_body() -> None:
 
     One that comes in chunks, without a length, would silently be cut off at the limit.
     """
-    if "Transfer-Encoding" in request.headers:
+    if "HTTP_TRANSFER_ENCODING" in request.environ:
         raise LengthRequired
     limit = _limit_of_view()
     request.max_content_length = limit
