@@ -14,12 +14,16 @@ from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection, IsolationLevel
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, Session, mapped_column
 from sqlalchemy.pool import ConnectionPoolEntry
 
 _POOLS_LOCK = Lock()
 IDLE_SECONDS = 1.0
+# A cursor holds on to the rows that it found last.
+MOST_KEPT = 1000
+
+Cursor = psycopg.Cursor[Any]
 
 CONVENTION = {
     "ix": "%(table_name)s_%(column_0_N_name)s_index",
@@ -127,20 +131,55 @@ def snapshot(*, seconds: int) -> Iterator[psycopg.Connection[Any]]:
 
 
 @contextmanager
-def reading(*, seconds: int) -> Iterator[Connection]:
-    """Lend a connection for reading, whose statements end after so many seconds.
+def reading(*, seconds: int) -> Iterator[Cursor]:
+    """Lend the driver's cursor for reading, whose statements end after so many seconds.
 
     It is the present transaction's where one is open. Otherwise each statement is a transaction of
     its own: begin, time limit and commit would be three more round trips beside a short query.
+
+    :raises DBAPIError: for every error of the driver, as SQLAlchemy itself would raise it
     """
     is_open = db.session.registry.has() and db.session().in_transaction()
-    if is_open or isinstance(db.engine, Connection):
-        connection = db.session.connection()
-        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {seconds * 1000:d}")
-        yield connection
-        return
-    with _pool(f"-c statement_timeout={seconds}s", "AUTOCOMMIT", size=8).connect() as connection:
-        yield connection
+    cursor: Cursor | None = None
+    try:
+        with (_in_transaction if is_open or isinstance(db.engine, Connection) else _apart)(
+            seconds
+        ) as cursor:
+            yield cursor
+    except psycopg.Error as error:
+        is_lost = cursor is not None and cursor.connection.closed
+        raise DBAPIError.instance(
+            None, None, error, psycopg.Error, connection_invalidated=is_lost
+        ) from error
+
+
+@contextmanager
+def _in_transaction(seconds: int) -> Iterator[Cursor]:
+    connection = db.session.connection()
+    connection.exec_driver_sql(f"SET LOCAL statement_timeout = {seconds * 1000:d}")
+    raw = raw_connection()
+    try:
+        yield raw.cursor()
+    finally:
+        if raw.closed:
+            connection.invalidate()
+
+
+@contextmanager
+def _apart(seconds: int) -> Iterator[Cursor]:
+    # SQLAlchemy's connection and its results would cost more than a short query itself, and so
+    # would a new cursor, which has to find again how each type is written and read.
+    lent = _pool(f"-c statement_timeout={seconds}s", "AUTOCOMMIT", size=8).raw_connection()
+    raw: psycopg.Connection[Any] = lent.driver_connection  # type: ignore[assignment]  # a pool's proxy hides the driver's type
+    try:
+        cursor: Cursor = lent.info.pop("cursor", None) or raw.cursor()
+        yield cursor
+        if cursor.rowcount <= MOST_KEPT:
+            lent.info["cursor"] = cursor
+    finally:
+        if raw.closed:
+            lent.invalidate()
+        lent.close()
 
 
 def _pool(options: str, isolation: IsolationLevel, *, size: int) -> Engine:
@@ -153,6 +192,7 @@ def _pool(options: str, isolation: IsolationLevel, *, size: int) -> Engine:
                 driver_url(url),
                 hide_parameters=True,
                 isolation_level=isolation,
+                pool_reset_on_return=None if isolation == "AUTOCOMMIT" else "rollback",
                 pool_size=size,
                 max_overflow=0,
                 pool_timeout=5,

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import Any
 
-from sqlalchemy import Connection
-
 from backend.core.collections import buckets
 from backend.core.collections.declaration import Collection, Scope
 from backend.core.collections.group_links import rows_link
@@ -21,7 +19,7 @@ from backend.core.collections.group_statements import (
 )
 from backend.core.collections.grouping import GroupKey, GroupQuery, Metric
 from backend.core.collections.problems import InvalidQuery
-from backend.core.database import reading
+from backend.core.database import Cursor, reading
 
 
 @dataclass(frozen=True)
@@ -56,22 +54,22 @@ def aggregate(collection: Collection, query: GroupQuery, scope: Scope) -> Groups
     :raises InvalidQuery: when there are more groups or buckets than are answered
     :raises QueryTimeout: when PostgreSQL takes too long
     """
-    with reading(seconds=collection.limits.seconds) as connection:
-        return _Aggregation(connection, collection, query, scope).answer()
+    with reading(seconds=collection.limits.seconds) as cursor:
+        return _Aggregation(cursor, collection, query, scope).answer()
 
 
 class _Aggregation:
     """What is needed while the groups of one request are read and put together."""
 
     def __init__(
-        self, connection: Connection, collection: Collection, query: GroupQuery, scope: Scope
+        self, cursor: Cursor, collection: Collection, query: GroupQuery, scope: Scope
     ) -> None:
-        self.connection, self.collection = connection, collection
+        self.cursor, self.collection = cursor, collection
         self.query, self.scope = query, scope
 
     def answer(self) -> Groups:
         query, limits = self.query, self.collection.limits
-        every = read_groups(self.connection, self.collection, query, self.scope)
+        every = read_groups(self.cursor, self.collection, query, self.scope)
         if len(every) > MOST_READ:
             raise _too_many("by", MOST_READ)
         needs_all = query.totals or any(metric.kind == "share" for metric in query.metrics)
@@ -95,7 +93,7 @@ class _Aggregation:
         )
 
     def _together(self, members: list[str] | None) -> dict[str, Any]:
-        return read_together(self.connection, self.collection, self.query, self.scope, members)
+        return read_together(self.cursor, self.collection, self.query, self.scope, members)
 
     def _totals(self, every: list[Group]) -> dict[str, Any]:
         """Return the parts of all rows: added up, or counted anew where that is not the same."""
@@ -136,7 +134,7 @@ class _Aggregation:
             last = present[-1] if last is None else last
         if first is None or last is None or first > last:
             return []
-        return buckets.series(self.connection, self.collection, key, first, last, zone, most)
+        return buckets.series(self.cursor, self.collection, key, first, last, zone, most)
 
 
 def figures(query: GroupQuery, parts: dict[str, Any], totals: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, DateTime, Interval, bindparam, func, literal_column, select
+from sqlalchemy import DateTime, Interval, bindparam, func, literal_column, select
 from sqlalchemy import Text as SqlText
 
 from backend.core.collections.declaration import Collection
@@ -12,6 +12,7 @@ from backend.core.collections.grouping import GroupKey
 from backend.core.collections.query import Condition, is_day
 from backend.core.collections.statements import run, statement
 from backend.core.collections.times import Timestamp, day_end, day_start
+from backend.core.database import Cursor
 
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
@@ -96,7 +97,7 @@ def _extent(condition: Condition, zone: str, step: timedelta) -> tuple[list[Any]
 
 
 def series(  # noqa: PLR0913, PLR0917  the two ends of a row of buckets
-    connection: Connection,
+    cursor: Cursor,
     collection: Collection,
     key: GroupKey,
     first: Any,
@@ -106,7 +107,7 @@ def series(  # noqa: PLR0913, PLR0917  the two ends of a row of buckets
 ) -> list[Key]:
     """Return the buckets from the first value's to the last one's, at most one more than most."""
     if key.bucket == "hour":
-        return _hours(connection, collection, first, last, zone, most)
+        return _hours(cursor, collection, first, last, zone, most)
     is_instant = isinstance(first, datetime)
     local = ZoneInfo(zone)
     days = [each.astimezone(local).date() if is_instant else each for each in (first, last)]
@@ -119,7 +120,7 @@ def series(  # noqa: PLR0913, PLR0917  the two ends of a row of buckets
 
 
 def _hours(  # noqa: PLR0913, PLR0917  as its caller
-    connection: Connection,
+    cursor: Cursor,
     collection: Collection,
     first: datetime,
     last: datetime,
@@ -143,5 +144,5 @@ def _hours(  # noqa: PLR0913, PLR0917  as its caller
     prepared = statement(collection, ("hours",), build)
     return [
         (local, at)
-        for at, local in run(connection, prepared, {"first": first, "last": last, "zone": zone})
+        for at, local in run(cursor, prepared, {"first": first, "last": last, "zone": zone})
     ]

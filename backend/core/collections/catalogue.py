@@ -10,8 +10,8 @@ from backend.core.auth.tokens import verify_access
 from backend.core.collections.declaration import Collection
 from backend.core.collections.document import json_answer
 from backend.core.collections.doors import accepted, json_response
-from backend.core.collections.envelope import dumps
 from backend.core.collections.mounting import documented
+from backend.core.collections.query import dumps
 from backend.core.collections.registry import readable
 
 ENTRY = {

@@ -7,7 +7,7 @@ from flask import Response, request
 
 from backend.core.collections.cursor import scope_hash
 from backend.core.collections.declaration import Collection, Scope
-from backend.core.collections.envelope import dumps
+from backend.core.collections.query import dumps
 from backend.core.config import current_settings
 
 CACHE_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Accept, Authorization"}

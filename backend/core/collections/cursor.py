@@ -9,7 +9,7 @@ from typing import Any
 
 from backend.core.collections.declaration import Collection, Scope
 from backend.core.collections.problems import InvalidQuery
-from backend.core.collections.query import Query, SortKey, short_hash
+from backend.core.collections.query import Query, SortKey, dumps, short_hash
 from backend.core.collections.types import Refused
 from backend.core.config import current_settings
 from backend.core.errors import DomainError
@@ -42,7 +42,7 @@ def write_cursor(
         "k": texts,
         **bindings(query, scope),
     }
-    payload = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    payload = dumps(content).encode()
     return f"{_encode(payload)}.{_encode(_sign(payload, _keys()[0]))}"
 
 

@@ -13,7 +13,7 @@ from backend.core.collections.bodies import read_json
 from backend.core.collections.conditional import tagged, weak_tag
 from backend.core.collections.declaration import Collection, Scope
 from backend.core.collections.discovery import describe
-from backend.core.collections.envelope import dumps, links, list_body, record_body
+from backend.core.collections.envelope import links, list_body, record_body
 from backend.core.collections.export import MEDIA_TYPES, export
 from backend.core.collections.grammar import read_pairs
 from backend.core.collections.group_files import groups_csv, groups_ndjson
@@ -21,7 +21,7 @@ from backend.core.collections.pages import read_page, read_record, read_revision
 from backend.core.collections.parse import parse_list, parse_record
 from backend.core.collections.parse_groups import parse_groups
 from backend.core.collections.problems import InvalidSearch, Mistakes, NotAcceptable, RecordNotFound
-from backend.core.collections.query import Query
+from backend.core.collections.query import Query, dumps
 from backend.core.collections.search import parse_search
 from backend.core.collections.types import Refused
 from backend.core.downloads import download

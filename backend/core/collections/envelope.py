@@ -1,10 +1,11 @@
 """Answers: the envelope around rows, and links to the pages beside."""
 
-import json
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote_plus
 
 from backend.core.collections.pages import Page
+from backend.core.collections.query import dumps
 
 # What stays readable in a link: RFC 8288 needs `<` and `>` away, RFC 3986 the brackets.
 SAFE = "-._~,:!'()*"
@@ -28,11 +29,6 @@ def list_body(page: Page) -> str:
 def record_body(text: str, applied: dict[str, Any]) -> str:
     """Return a record's answer as JSON."""
     return f'{{"data":{text},"meta":{dumps({"applied": applied})}}}\n'
-
-
-def dumps(content: Any) -> str:
-    """Return the content as compact JSON."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
 def links(path: str, query_string: str, page: Page) -> str:
@@ -60,11 +56,12 @@ def links(path: str, query_string: str, page: Page) -> str:
     )
 
 
-def _kept(query_string: str) -> list[str]:
+@lru_cache(maxsize=512)
+def _kept(query_string: str) -> tuple[str, ...]:
     """Return the parameters as they came, without those that name a page."""
     safe = quote(query_string, safe=UNTOUCHED)
     pieces = [piece for piece in safe.split("&") if piece]
-    return [each for each in pieces if unquote_plus(each.partition("=")[0]) not in PAGING]
+    return tuple(each for each in pieces if unquote_plus(each.partition("=")[0]) not in PAGING)
 
 
 def address(path: str, pairs: list[tuple[str, str]], *, safe: str = SAFE) -> str:

@@ -5,7 +5,7 @@ import io
 from typing import Any
 
 from backend.core.collections.aggregates import Groups
-from backend.core.collections.envelope import dumps
+from backend.core.collections.query import dumps
 from backend.core.collections.types import FORMULA_MARKS
 
 

@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
-    Connection,
     DateTime,
     Integer,
     Select,
@@ -32,6 +31,7 @@ from backend.core.collections.query import Query
 from backend.core.collections.statements import run, statement
 from backend.core.collections.times import Timestamp
 from backend.core.collections.where import clauses, operands, shape
+from backend.core.database import Cursor
 
 # Groups that `having` and `top` may look through before they answer with fewer.
 MOST_READ = 50_000
@@ -57,12 +57,12 @@ def part_names(metric: Metric) -> list[str]:
 
 
 def read_groups(
-    connection: Connection, collection: Collection, query: GroupQuery, scope: Scope
+    cursor: Cursor, collection: Collection, query: GroupQuery, scope: Scope
 ) -> list[Group]:
     """Return the groups, one more than may be looked through if there are too many."""
     shape_ = ("groups", *_shape(query, scope))
     prepared = statement(collection, shape_, lambda: _groups(collection, query, scope))
-    rows = run(connection, prepared, _values(query, scope) | {"group_limit": MOST_READ + 1})
+    rows = run(cursor, prepared, _values(query, scope) | {"group_limit": MOST_READ + 1})
     names, wide = _parts(query), [_is_instant(key) for key in query.by]
     found = []
     for row in rows:
@@ -78,7 +78,7 @@ def read_groups(
 
 
 def read_together(
-    connection: Connection,
+    cursor: Cursor,
     collection: Collection,
     query: GroupQuery,
     scope: Scope,
@@ -90,7 +90,7 @@ def read_together(
         collection, shape_, lambda: _together(collection, query, scope, is_all=members is None)
     )
     values = _values(query, scope) | ({} if members is None else {"members": members})
-    (row,) = run(connection, prepared, values)
+    (row,) = run(cursor, prepared, values)
     return dict(zip(_parts(query), row, strict=True))
 
 

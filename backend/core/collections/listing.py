@@ -22,7 +22,7 @@ from backend.core.collections.declaration import Collection, Include, Scope
 from backend.core.collections.keyset import alternatives, directed
 from backend.core.collections.order import order_by
 from backend.core.collections.query import Query, in_sequence
-from backend.core.collections.revisions import revision_of
+from backend.core.collections.revisions import revision_names, revision_of
 from backend.core.collections.where import clauses
 
 JsonText = ColumnElement[str]
@@ -47,7 +47,7 @@ def rows_statement(  # noqa: PLR0913  what decides the statement's text
     keys = [cast(key.column.type.keyed(_at(page, key.column.name)), SqlText) for key in query.sort]
     columns: list[Any] = [cast(func.row_to_json(literal_column("shown")), SqlText), *keys]
     if with_revision:
-        columns.append(revision_of(scope))
+        columns.append(revision_of(revision_names(collection, query), scope))
     if with_count:
         columns.append(count_statement(collection, query, scope).scalar_subquery())
     return (

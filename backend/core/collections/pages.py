@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from backend.core.collections.cursor import Position, key_values, read_cursor, write_cursor
 from backend.core.collections.declaration import Collection, Scope
@@ -19,7 +19,7 @@ from backend.core.collections.query import Condition, Query, SortKey
 from backend.core.collections.revisions import revision_names, revision_of, revision_values
 from backend.core.collections.statements import Statement, plan_rows, run, statement
 from backend.core.collections.where import operands, shape
-from backend.core.database import reading
+from backend.core.database import Cursor, reading
 from backend.core.errors import DomainError
 
 
@@ -63,16 +63,16 @@ def read_page(
     :raises QueryTimeout: when PostgreSQL takes too long
     """
     position = read_cursor(collection, query, scope, refusal=refusal, place=place)
-    with reading(seconds=collection.limits.seconds) as connection:
-        return _Reading(connection, collection, query, scope, position).page()
+    with reading(seconds=collection.limits.seconds) as cursor:
+        return _Reading(cursor, collection, query, scope, position).page()
 
 
 def read_revision(collection: Collection, query: Query, scope: Scope) -> int | None:
     """Return the revision of what the query reads, or none where no trigger keeps one."""
     if not collection.revisions:
         return None
-    with reading(seconds=collection.limits.seconds) as connection:
-        return _Reading(connection, collection, query, scope).revision()
+    with reading(seconds=collection.limits.seconds) as cursor:
+        return _Reading(cursor, collection, query, scope).revision()
 
 
 def read_record(
@@ -85,8 +85,8 @@ def read_record(
     key_shape = ("record", shape(query, scope), query.fields, query.nested)
     prepared = statement(collection, key_shape, lambda: record_statement(collection, query, scope))
     values = operands(query, scope) | _include_values(collection, query) | {"key": key}
-    with reading(seconds=collection.limits.seconds) as connection:
-        found = run(connection, prepared, values)
+    with reading(seconds=collection.limits.seconds) as cursor:
+        found = run(cursor, prepared, values)
     if not found:
         raise RecordNotFound(f"No record here has the id {str(key)[:80]}.")
     return found[0][0], found[0][1] if collection.has_version else None
@@ -102,8 +102,8 @@ def read_many(collection: Collection, keys: list[Any], scope: Scope) -> list[str
         limit=len(keys),
         count="none",
     )
-    with reading(seconds=collection.limits.seconds) as connection:
-        found, _, _ = _Reading(connection, collection, query, scope).fetch()
+    with reading(seconds=collection.limits.seconds) as cursor:
+        found, _, _ = _Reading(cursor, collection, query, scope).fetch()
     texts = {row[1]: row[0] for row in found}
     return [texts[str(key)] for key in keys]
 
@@ -113,13 +113,13 @@ class _Reading:
 
     def __init__(
         self,
-        connection: Connection,
+        cursor: Cursor,
         collection: Collection,
         query: Query,
         scope: Scope,
         position: Position | None = None,
     ) -> None:
-        self.connection, self.collection = connection, collection
+        self.cursor, self.collection = cursor, collection
         self.query, self.scope, self.position = query, scope, position
         self.values = page_values(collection, query, scope, position)
         self.is_back = position is not None and position.is_back
@@ -145,12 +145,13 @@ class _Reading:
         )
 
     def revision(self) -> int:
-        build = self.scope.owner is None
+        names = revision_names(self.collection, self.query)
         prepared = statement(
-            self.collection, ("revision", build), lambda: select(revision_of(self.scope))
+            self.collection,
+            ("revision", names, self.scope.owner is None),
+            lambda: select(revision_of(names, self.scope)),
         )
-        names = revision_names(self.collection, tuple(name for name, _ in self.query.nested))
-        ((revision,),) = run(self.connection, prepared, revision_values(names, self.scope))
+        ((revision,),) = run(self.cursor, prepared, revision_values(self.scope))
         return int(revision)
 
     def fetch(self) -> tuple[list[Any], int | None, int | None]:
@@ -159,14 +160,14 @@ class _Reading:
         with_count = query.count in {"capped", "exact"}
         prepared = self._rows(with_revision=with_revision, with_count=with_count)
         revision: int | None = None
-        found = run(self.connection, prepared, self.values)
+        found = run(self.cursor, prepared, self.values)
         if found:
             revision = int(found[0][1 + len(query.sort)]) if with_revision else None
         else:
             # Without a row nothing came along. The revision is read first, so that it is never
             # newer than the rows it is told for.
             revision = self.revision() if with_revision else None
-            found = run(self.connection, prepared, self.values)
+            found = run(self.cursor, prepared, self.values)
         if query.count == "estimate":
             return found, revision, self._estimate()
         if not with_count:
@@ -200,7 +201,7 @@ class _Reading:
             ("count", shape(self.query, self.scope), self.query.count),
             lambda: count_statement(self.collection, self.query, self.scope),
         )
-        ((count,),) = run(self.connection, prepared, self.values)
+        ((count,),) = run(self.cursor, prepared, self.values)
         return int(count)
 
     def _estimate(self) -> int:
@@ -209,7 +210,7 @@ class _Reading:
             ("estimate", shape(self.query, self.scope)),
             lambda: estimate_statement(self.collection, self.query, self.scope),
         )
-        return plan_rows(self.connection, prepared, self.values)
+        return plan_rows(self.cursor, prepared, self.values)
 
     def _has_more(self, found: list[Any], *, has_further: bool) -> bool:
         """Whether a row follows the page."""
@@ -221,7 +222,7 @@ class _Reading:
         texts = found[-1][1 : 1 + len(self.query.sort)] if found else []
         after = Position(is_back=False, values=key_values(self.query.sort, texts))
         query = replace(self.query, count="none", limit=1)
-        further = _Reading(self.connection, self.collection, query, self.scope, after)
+        further = _Reading(self.cursor, self.collection, query, self.scope, after)
         return bool(further.fetch()[0])
 
     def _is_after(self, has_further: bool) -> bool:  # noqa: FBT001  named by its caller
@@ -250,8 +251,7 @@ def page_values(
     if position is not None:
         values |= {f"k{at}": value for at, value in enumerate(position.values)}
     if collection.revisions:
-        names = revision_names(collection, tuple(name for name, _ in query.nested))
-        values |= revision_values(names, scope)
+        values |= revision_values(scope)
     return values
 
 

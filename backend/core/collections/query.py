@@ -13,6 +13,8 @@ from backend.core.collections.declaration import Collection, Column
 
 LISTED = ("in", "nin", "between")
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -128,7 +130,7 @@ class Query:
     @cached_property
     def applied_text(self) -> str:
         """Return the request in normal form, as JSON."""
-        return json.dumps(self.applied(), ensure_ascii=False, separators=(",", ":"))
+        return dumps(self.applied())
 
     @cached_property
     def hashes(self) -> dict[str, str]:
@@ -173,6 +175,11 @@ def with_key(collection: Collection, keys: tuple[SortKey, ...]) -> tuple[SortKey
     if any(key.column is collection.key_column for key in keys):
         return keys
     return (*keys, SortKey(collection.key_column))
+
+
+def dumps(content: Any) -> str:
+    """Return the content as compact JSON; `json.dumps` would make an encoder for each call."""
+    return _ENCODER.encode(content)
 
 
 def short_hash(content: Any) -> str:

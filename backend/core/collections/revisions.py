@@ -8,11 +8,10 @@ table would otherwise wait for each other's commit.
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     ColumnElement,
-    any_,
     bindparam,
+    cast,
     func,
     literal_column,
     or_,
@@ -22,6 +21,7 @@ from sqlalchemy import Text as SqlText
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.core.collections.declaration import Collection, Scope
+from backend.core.collections.query import Query
 from backend.core.database import Model
 
 
@@ -72,29 +72,30 @@ def detach_trigger(operations: Any, table: str) -> None:
         operations.execute(f'drop trigger if exists raise_revision{suffix} on "{table}"')
 
 
-def revision_names(collection: Collection, includes: tuple[str, ...]) -> tuple[str, ...]:
+def revision_names(collection: Collection, query: Query) -> tuple[str, ...]:
     """Return the tables whose revisions decide whether an answer is still the same."""
     names = set(collection.revisions)
-    for include in includes:
+    for include, _ in query.nested:
         names |= set(collection.includes[include].collection.revisions)
     return tuple(sorted(names))
 
 
-def revision_of(scope: Scope) -> ColumnElement[Any]:
+def revision_of(names: tuple[str, ...], scope: Scope) -> ColumnElement[Any]:
     """Return the SQL of one number that grows with every write the caller could notice.
 
-    Its parameters are `revision_names` and, where the scope has an owner, `revision_owner`.
+    Its parameter, where the scope has an owner, is `revision_owner`. The names stand in the text:
+    they come from declarations, and PostgreSQL plans with what it reads.
     """
     counter = CollectionRevision.__table__
-    names = bindparam("revision_names", type_=ARRAY(SqlText()))
-    query = select(func.coalesce(func.sum(counter.c.value), 0)).where(counter.c.name == any_(names))
+    listed = [literal_column(f"'{name}'", SqlText()) for name in names]
+    total = cast(func.coalesce(func.sum(counter.c.value), literal_column("0")), BigInteger())
+    query = select(total).where(counter.c.name.in_(listed))
     if scope.owner is not None:
         owner = bindparam("revision_owner", type_=SqlText())
         query = query.where(or_(counter.c.owner == owner, counter.c.owner == literal_column("''")))
     return query.scalar_subquery()
 
 
-def revision_values(names: tuple[str, ...], scope: Scope) -> dict[str, Any]:
+def revision_values(scope: Scope) -> dict[str, Any]:
     """Return the parameters of `revision_of`."""
-    values: dict[str, Any] = {"revision_names": list(names)}
-    return values | ({"revision_owner": scope.owner} if scope.owner is not None else {})
+    return {} if scope.owner is None else {"revision_owner": scope.owner}

@@ -4,14 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
 from psycopg.errors import QueryCanceled
-from sqlalchemy import ClauseElement, Connection
+from sqlalchemy import ClauseElement
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.exc import DBAPIError
 
 from backend.core.collections.declaration import Collection
 from backend.core.collections.problems import QueryTimeout
+from backend.core.database import Cursor
 
 MAX_SHAPES = 2000
 NARROW = "The query took too long: narrow the filter, or sort by an indexed column."
@@ -45,28 +44,19 @@ def statement(collection: Collection, shape: Any, build: Callable[[], ClauseElem
     return found
 
 
-def run(connection: Connection, prepared: Statement, values: Mapping[str, Any]) -> list[Any]:
+def run(cursor: Cursor, prepared: Statement, values: Mapping[str, Any]) -> list[Any]:
     """Return the rows of the statement.
 
-    :raises QueryTimeout: when it takes longer than the connection allows
+    :raises QueryTimeout: when it takes longer than the cursor allows
     """
-    driver: Any = connection.connection.driver_connection
     try:
-        # The statement is the driver's already: SQLAlchemy's result would only cost time.
-        return driver.execute(prepared.text, {**prepared.constants, **values}).fetchall()  # type: ignore[no-any-return]  # psycopg's rows
+        return cursor.execute(prepared.text, {**prepared.constants, **values}).fetchall()
     except QueryCanceled as error:
         raise QueryTimeout(NARROW, errors=[TIMEOUT]) from error
-    except psycopg.Error as error:
-        is_lost = bool(driver.closed)
-        if is_lost:
-            connection.invalidate(error)
-        raise DBAPIError.instance(
-            prepared.text, None, error, psycopg.Error, connection_invalidated=is_lost
-        ) from error
 
 
-def plan_rows(connection: Connection, prepared: Statement, values: Mapping[str, Any]) -> int:
+def plan_rows(cursor: Cursor, prepared: Statement, values: Mapping[str, Any]) -> int:
     """Return how many rows the planner expects."""
     explained = Statement(f"EXPLAIN (FORMAT JSON) {prepared.text}", prepared.constants)
-    ((plan,),) = run(connection, explained, values)
+    ((plan,),) = run(cursor, explained, values)
     return int(plan[0]["Plan"]["Plan Rows"])

@@ -8,12 +8,11 @@ from backend.core.collections.bodies import read_json
 from backend.core.collections.conditional import tagged
 from backend.core.collections.declaration import Collection, Writer
 from backend.core.collections.doors import Doors, json_response, query_string, read_one
-from backend.core.collections.envelope import dumps
 from backend.core.collections.grammar import read_pairs
 from backend.core.collections.items import read_batch, read_changes, read_new
 from backend.core.collections.pages import read_many, read_record
 from backend.core.collections.problems import Mistakes, VersionNeeded
-from backend.core.collections.query import Query
+from backend.core.collections.query import Query, dumps
 from backend.core.collections.writer import version_changed
 
 

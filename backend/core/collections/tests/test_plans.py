@@ -64,8 +64,8 @@ def plan(library, collection, query_string, position=None):
     built = compile_statement(rows_statement(collection, query, EVERYTHING, position))
     values = page_values(collection, query, EVERYTHING, position)
     explained = Statement(f"EXPLAIN (ANALYZE, BUFFERS, COSTS off) {built.text}", built.constants)
-    with library.app_context(), reading(seconds=5) as connection:
-        return "\n".join(row[0] for row in run(connection, explained, values))
+    with library.app_context(), reading(seconds=5) as cursor:
+        return "\n".join(row[0] for row in run(cursor, explained, values))
 
 
 def touched(text):
