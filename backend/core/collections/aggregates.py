@@ -6,7 +6,7 @@ from typing import Any
 
 from backend.core.collections import buckets
 from backend.core.collections.declaration import Collection, Scope
-from backend.core.collections.group_links import rows_link
+from backend.core.collections.group_links import RowLinks
 from backend.core.collections.group_statements import (
     MOST_READ,
     Group,
@@ -85,12 +85,16 @@ class _Aggregation:
         rest = groups[len(kept) :]
         return Groups(
             query=query,
-            rows=[_row(self.collection, query, group) for group in kept],
+            rows=self._rows(kept),
             totals=_shown(query, figures(query, totals, totals)) if query.totals else None,
             other=self._other(rest, totals) if rest else None,
             count=len(groups),
             currency=_currency(self.collection, query),
         )
+
+    def _rows(self, kept: list[Group]) -> list[dict[str, Any]]:
+        links = RowLinks(self.collection, self.query)
+        return [_row(self.query, group) | {"rows": links.of(group.keys)} for group in kept]
 
     def _together(self, members: list[str] | None) -> dict[str, Any]:
         return read_together(self.cursor, self.collection, self.query, self.scope, members)
@@ -197,15 +201,14 @@ def _moment(key: tuple[Any, Any]) -> Any:
     return instant if local.hour or local.minute else (local.date(), instant.date())
 
 
-def _row(collection: Collection, query: GroupQuery, group: Group) -> dict[str, Any]:
+def _row(query: GroupQuery, group: Group) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for key, value in zip(query.by, group.keys, strict=True):
         if key.bucket:
             row[key.name] = buckets.label(key, value)
         else:
             row[key.name] = None if value is None else key.column.type.content(value)
-    row |= _shown(query, group.values)
-    return row | {"rows": rows_link(collection, query, group.keys)}
+    return row | _shown(query, group.values)
 
 
 def _shown(query: GroupQuery, values: dict[str, Any]) -> dict[str, Any]:

@@ -66,5 +66,10 @@ def _kept(query_string: str) -> tuple[str, ...]:
 
 def address(path: str, pairs: list[tuple[str, str]], *, safe: str = SAFE) -> str:
     """Return the path with these parameters."""
-    query = "&".join(f"{quote(name, safe=safe)}={quote(value, safe=safe)}" for name, value in pairs)
+    query = written(pairs, safe=safe)
     return f"{path}?{query}" if query else path
+
+
+def written(pairs: list[tuple[str, str]], *, safe: str = SAFE) -> str:
+    """Return the parameters as a query string."""
+    return "&".join(f"{quote(name, safe=safe)}={quote(value, safe=safe)}" for name, value in pairs)

@@ -1,11 +1,12 @@
 """The link from a group to exactly its rows: the request's filters, narrowed by its keys."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from backend.core.collections import buckets
 from backend.core.collections.declaration import Collection, Column
-from backend.core.collections.envelope import SAFE_IN_BODY, address
+from backend.core.collections.envelope import SAFE_IN_BODY, written
 from backend.core.collections.grammar import write_item
 from backend.core.collections.grouping import GroupKey, GroupQuery
 from backend.core.collections.query import LISTED, Condition, is_day
@@ -14,21 +15,63 @@ from backend.core.collections.times import Timestamp, day_end, day_start
 RANGES = ("gt", "gte", "lt", "lte", "between")
 
 
-def rows_link(collection: Collection, query: GroupQuery, keys: tuple[Any, ...]) -> str | None:
-    """Return the address of the group's rows, or none where it would be too much for an address."""
-    conditions = list(query.conditions)
-    for key, value in zip(query.by, keys, strict=True):
-        conditions = _narrowed(conditions, key, value, query.tz or "UTC")
-    limits = collection.limits
-    if len(conditions) > limits.conditions:
-        return None
-    pairs = [(_parameter(each), _text(each)) for each in conditions]
-    if any(len(item) > limits.value_length for each in conditions for item in each.texts):
-        return None
-    if query.tz and any(isinstance(each.column.type, Timestamp) for each in conditions):
-        pairs.append(("tz", query.tz))
-    link = address(collection.path, pairs, safe=SAFE_IN_BODY)
-    return link if len(link) - len(collection.path) <= limits.query_string else None
+@dataclass(frozen=True)
+class _Part:
+    """Some conditions of a link, as they are written in it."""
+
+    text: str
+    conditions: int
+    fits: bool
+    is_timed: bool
+
+
+class RowLinks:
+    """The links of one request's groups: what several groups share is written once."""
+
+    def __init__(self, collection: Collection, query: GroupQuery) -> None:
+        self._collection, self._query = collection, query
+        self._columns = list(dict.fromkeys(key.column for key in query.by))
+        rest = [each for each in query.conditions if each.column not in self._columns]
+        self._rest = self._written(rest)
+        self._narrowing: dict[tuple[Any, ...], _Part] = {}
+
+    def of(self, keys: tuple[Any, ...]) -> str | None:
+        """Return the address of the group's rows, or none where it would be too much for one."""
+        limits, path, zone = self._collection.limits, self._collection.path, self._query.tz
+        parts = [self._rest, *(self._part(column, keys) for column in self._columns)]
+        if sum(each.conditions for each in parts) > limits.conditions:
+            return None
+        if not all(each.fits for each in parts):
+            return None
+        texts = [each.text for each in parts if each.text]
+        if zone and any(each.is_timed for each in parts):
+            texts.append(written([("tz", zone)], safe=SAFE_IN_BODY))
+        text = "&".join(texts)
+        if len(text) >= limits.query_string:
+            return None
+        return f"{path}?{text}" if text else path
+
+    def _part(self, column: Column, keys: tuple[Any, ...]) -> _Part:
+        """Return what is left of the request's conditions on a key's column, and the key's own."""
+        values = [(key, keys[at]) for at, key in enumerate(self._query.by) if key.column is column]
+        place = (column, *(value for _, value in values))
+        found = self._narrowing.get(place)
+        if found is None:
+            conditions = [each for each in self._query.conditions if each.column is column]
+            for key, value in values:
+                conditions = _narrowed(conditions, key, value, self._query.tz or "UTC")
+            found = self._narrowing[place] = self._written(conditions)
+        return found
+
+    def _written(self, conditions: list[Condition]) -> _Part:
+        longest = self._collection.limits.value_length
+        pairs = [(_parameter(each), _text(each)) for each in conditions]
+        return _Part(
+            text=written(pairs, safe=SAFE_IN_BODY),
+            conditions=len(conditions),
+            fits=all(len(item) <= longest for each in conditions for item in each.texts),
+            is_timed=any(isinstance(each.column.type, Timestamp) for each in conditions),
+        )
 
 
 def _narrowed(conditions: list[Condition], key: GroupKey, value: Any, zone: str) -> list[Condition]:

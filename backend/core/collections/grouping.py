@@ -1,6 +1,7 @@
 """A parsed request for aggregates: the keys, the metrics, and what is done with the groups."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from backend.core.collections.declaration import Column
@@ -40,7 +41,7 @@ class Metric:
     kind: str
     column: Column | None = None
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Return the name in an answer."""
         return f"{self.kind}_{self.column.name}" if self.column else self.kind
@@ -50,7 +51,7 @@ class Metric:
         """Return the metric as it is written."""
         return f"{self.kind}({self.column.name})" if self.column else self.kind
 
-    @property
+    @cached_property
     def type(self) -> Type:
         """Return what kind of value the figure is."""
         if self.kind in COUNTS or self.column is None:
