@@ -1,6 +1,7 @@
 """Build the web application: settings, the core, then the doors of every domain."""
 
 import os
+from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -81,6 +82,8 @@ def create_app(**overrides: object) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
     if hops := app.extensions["settings"].proxy_hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask documents this
+    # Flask asks of each function, at each call, whether it is a coroutine.
+    app.ensure_sync = lru_cache(maxsize=1024)(app.ensure_sync)  # type: ignore[method-assign]  # as with ProxyFix
     for extension in EXTENSIONS:
         extension.init_app(app)
     _open_doors(app)

@@ -153,6 +153,10 @@ def init_app(app: Flask) -> None:
         key_prefix="quintet",
     )
     limiter.init_app(app)
+    # The library would end each request by writing headers, which are not asked of it, and by
+    # emptying what ends with the request.
+    app.after_request_funcs[None].pop()
+    app.teardown_request_funcs[None].pop()
 
 
 def _storage(url: str) -> str:

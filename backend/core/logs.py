@@ -11,7 +11,8 @@ from uuid import uuid4
 
 import click
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
+from flask.globals import request_ctx
 from structlog.contextvars import bind_contextvars, clear_contextvars, merge_contextvars
 from structlog.stdlib import ProcessorFormatter
 from structlog.types import EventDict, Processor
@@ -154,19 +155,20 @@ def _as_json(_logger: object, _method: str, event: EventDict) -> str:
 
 def _begin_request() -> None:
     clear_contextvars()
-    given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if REQUEST_ID.fullmatch(given) else str(uuid4())
-    g.started_at = perf_counter()
-    bind_contextvars(request_id=g.request_id)
+    given = request.environ.get("HTTP_X_REQUEST_ID", "")
+    request_id = given if REQUEST_ID.fullmatch(given) else str(uuid4())
+    g.request_id, g.started_at = request_id, perf_counter()
+    bind_contextvars(request_id=request_id)
 
 
 def _end_request(response: Response) -> Response:
+    asked: Request = request_ctx.request
     response.headers["X-Request-ID"] = g.request_id
-    write = log.debug if request.endpoint in QUIET_ENDPOINTS else log.info
+    write = log.debug if asked.endpoint in QUIET_ENDPOINTS else log.info
     write(
         "request",
-        method=request.method,
-        route=request.url_rule.rule if request.url_rule else None,
+        method=asked.method,
+        route=asked.url_rule.rule if asked.url_rule else None,
         status=response.status_code,
         duration_ms=round((perf_counter() - g.started_at) * 1000, 1),
     )

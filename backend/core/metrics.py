@@ -7,7 +7,8 @@ from time import perf_counter
 from wsgiref.simple_server import WSGIServer
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g
+from flask.globals import request_ctx
 from prometheus_client import CollectorRegistry, Gauge, Histogram, start_http_server
 
 from backend.core.config import Settings
@@ -83,10 +84,10 @@ def _begin() -> None:
 
 
 def _end(response: Response) -> Response:
-    started_at = g.get("metrics_started_at")
-    if started_at is not None and request.endpoint not in QUIET_ENDPOINTS:
-        route = request.url_rule.rule if request.url_rule else "none"
-        method = request.method if request.method in METHODS else "other"
+    started_at, asked = g.get("metrics_started_at"), request_ctx.request
+    if started_at is not None and asked.endpoint not in QUIET_ENDPOINTS:
+        route = asked.url_rule.rule if asked.url_rule else "none"
+        method = asked.method if asked.method in METHODS else "other"
         status = f"{response.status_code // 100}xx"
         REQUESTS.labels(route, method, status).observe(perf_counter() - started_at)
     return response

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from flask import Flask, Response, current_app, request, session
+from flask import Flask, Request, Response, current_app, session
+from flask.globals import request_ctx
 
 from backend.core.config import current_settings
 from backend.core.errors import DomainError, TooLarge
@@ -48,18 +49,19 @@ def _limit_body() -> None:
 
     One that comes in chunks, without a length, would silently be cut off at the limit.
     """
-    if "HTTP_TRANSFER_ENCODING" in request.environ:
+    asked: Request = request_ctx.request
+    if "HTTP_TRANSFER_ENCODING" in asked.environ:
         raise LengthRequired
-    limit = _limit_of_view()
-    request.max_content_length = limit
-    if (request.content_length or 0) > limit:
+    limit = _limit_of_view(asked)
+    asked.max_content_length = limit
+    if (asked.content_length or 0) > limit:
         raise TooLarge(f"At most {limit:,} bytes are accepted here.")
 
 
-def _limit_of_view() -> int:
-    view = current_app.view_functions.get(request.endpoint or "")
+def _limit_of_view(asked: Request) -> int:
+    view = current_app.view_functions.get(asked.endpoint or "")
     resource = getattr(view, "view_class", None)
-    method = getattr(resource, request.method.lower(), None)
+    method = getattr(resource, asked.method.lower(), None) if resource else None
     for marked in (method, view):
         if (limit := getattr(marked, "body_limit", None)) is not None:
             return int(limit)
@@ -73,14 +75,15 @@ def _add_headers(response: Response) -> Response:
     )
     if not current_settings().is_local:
         response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
-    if "Cache-Control" not in response.headers or _is_signed_in_page():
+    if "cache-control" not in given or _is_signed_in_page():
         response.headers["Cache-Control"] = "no-store"
     return response
 
 
 def _is_signed_in_page() -> bool:
     """Whether the answer was made for one person's browser; the API knows no session cookie."""
-    return request.endpoint != "static" and not request.path.startswith("/api/") and bool(session)
+    asked: Request = request_ctx.request
+    return not asked.path.startswith("/api/") and asked.endpoint != "static" and bool(session)
 
 
 def init_app(app: Flask) -> None:

@@ -160,9 +160,10 @@ def _view() -> Any:
 
 
 def _is_open(blueprint: ApiBlueprint | PageBlueprint) -> bool:
-    if getattr(_view(), "role", None):
+    view = _view()
+    if getattr(view, "role", None):
         return False
-    return blueprint.public or getattr(_view(), "is_public", False)
+    return blueprint.public or getattr(view, "is_public", False)
 
 
 def _require_role(blueprint: ApiBlueprint | PageBlueprint) -> None:
