@@ -140,12 +140,14 @@ def reading(*, seconds: int) -> Iterator[Cursor]:
     :raises DBAPIError: for every error of the driver, as SQLAlchemy itself would raise it
     """
     is_open = db.session.registry.has() and db.session().in_transaction()
+    lend = _in_transaction if is_open or isinstance(db.engine, Connection) else _apart
     cursor: Cursor | None = None
     try:
-        with (_in_transaction if is_open or isinstance(db.engine, Connection) else _apart)(
-            seconds
-        ) as cursor:
+        cursor, give_back = lend(seconds)
+        try:
             yield cursor
+        finally:
+            give_back()
     except psycopg.Error as error:
         is_lost = cursor is not None and cursor.connection.closed
         raise DBAPIError.instance(
@@ -153,39 +155,40 @@ def reading(*, seconds: int) -> Iterator[Cursor]:
         ) from error
 
 
-@contextmanager
-def _in_transaction(seconds: int) -> Iterator[Cursor]:
+def _in_transaction(seconds: int) -> tuple[Cursor, Callable[[], None]]:
     connection = db.session.connection()
     connection.exec_driver_sql(f"SET LOCAL statement_timeout = {seconds * 1000:d}")
     raw = raw_connection()
-    try:
-        yield raw.cursor()
-    finally:
+
+    def give_back() -> None:
         if raw.closed:
             connection.invalidate()
 
+    return raw.cursor(), give_back
 
-@contextmanager
-def _apart(seconds: int) -> Iterator[Cursor]:
+
+def _apart(seconds: int) -> tuple[Cursor, Callable[[], None]]:
     # SQLAlchemy's connection and its results would cost more than a short query itself, and so
     # would a new cursor, which has to find again how each type is written and read.
     lent = _pool(f"-c statement_timeout={seconds}s", "AUTOCOMMIT", size=8).raw_connection()
     raw: psycopg.Connection[Any] = lent.driver_connection  # type: ignore[assignment]  # a pool's proxy hides the driver's type
-    try:
-        cursor: Cursor = lent.info.pop("cursor", None) or raw.cursor()
-        yield cursor
-        if cursor.rowcount <= MOST_KEPT:
-            lent.info["cursor"] = cursor
-    finally:
+    cursor: Cursor = lent.info.pop("cursor", None) or raw.cursor()
+
+    def give_back() -> None:
         if raw.closed:
             lent.invalidate()
+        elif cursor.rowcount <= MOST_KEPT:
+            lent.info["cursor"] = cursor
         lent.close()
+
+    return cursor, give_back
 
 
 def _pool(options: str, isolation: IsolationLevel, *, size: int) -> Engine:
     """Return the pool of connections with these options that only read."""
-    url = current_app.extensions["settings"].database_url
-    pools: dict[tuple[str, str], Engine] = current_app.extensions["pools"]
+    extensions = current_app.extensions
+    url = extensions["settings"].database_url
+    pools: dict[tuple[str, str], Engine] = extensions["pools"]
     with _POOLS_LOCK:
         if (url, options) not in pools:
             pools[url, options] = made = create_engine(

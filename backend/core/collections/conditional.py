@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 from flask import Response, request
+from werkzeug.http import quote_etag
 
 from backend.core.collections.cursor import scope_hash
 from backend.core.collections.declaration import Collection, Scope
@@ -38,16 +39,17 @@ def asks_conditionally() -> bool:
     return bool(request.headers.get("If-None-Match"))
 
 
+def tag_headers(tag: str | None, *, weak: bool = True) -> dict[str, str]:
+    """Return the headers of an answer's tag, and of what caches may do with it."""
+    return CACHE_HEADERS if tag is None else CACHE_HEADERS | {"ETag": quote_etag(tag, weak=weak)}
+
+
 def not_modified(tag: str, *, weak: bool = True) -> Response:
     """Return the answer that says: what you have still holds."""
-    response = Response(status=304, headers=CACHE_HEADERS)
-    response.set_etag(tag, weak=weak)
-    return response
+    return Response(status=304, headers=tag_headers(tag, weak=weak))
 
 
 def tagged(response: Response, tag: str | None, *, weak: bool = True) -> Response:
     """Return the answer with its tag and what caches may do with it."""
-    response.headers.update(CACHE_HEADERS)
-    if tag is not None:
-        response.set_etag(tag, weak=weak)
+    response.headers.update(tag_headers(tag, weak=weak))
     return response

@@ -10,14 +10,14 @@ from flask import Response, request
 from backend.core.collections import conditional
 from backend.core.collections.aggregates import Groups, aggregate
 from backend.core.collections.bodies import read_json
-from backend.core.collections.conditional import tagged, weak_tag
+from backend.core.collections.conditional import tag_headers, tagged, weak_tag
 from backend.core.collections.declaration import Collection, Scope
 from backend.core.collections.discovery import describe
 from backend.core.collections.envelope import links, list_body, record_body
 from backend.core.collections.export import MEDIA_TYPES, export
 from backend.core.collections.grammar import read_pairs
 from backend.core.collections.group_files import groups_csv, groups_ndjson
-from backend.core.collections.pages import read_page, read_record, read_revision
+from backend.core.collections.pages import Page, read_page, read_record, read_revision
 from backend.core.collections.parse import parse_list, parse_record
 from backend.core.collections.parse_groups import parse_groups
 from backend.core.collections.problems import InvalidSearch, Mistakes, NotAcceptable, RecordNotFound
@@ -48,10 +48,7 @@ class Doors:
             return export_response(self.collection, query, scope, tag_of)
         page = read_page(self.collection, query, scope)
         tag = None if page.revision is None else tag_of(page.revision)
-        response = tagged(json_response(list_body(page)), tag)
-        response.headers["Link"] = links(request.path, query_string(), page)
-        response.headers["Accept-Query"] = JSON
-        return response
+        return list_response(page, tag, Link=links(request.path, query_string(), page))
 
     def record(self, key: str) -> Response:
         """Read one record of the collection."""
@@ -83,9 +80,7 @@ class Doors:
         page = read_page(
             self.collection, query, scope, refusal=InvalidSearch, place={"pointer": "/cursor"}
         )
-        response = tagged(json_response(list_body(page)), None)
-        response.headers["Accept-Query"] = JSON
-        return response
+        return list_response(page, None)
 
     def body(self) -> Any:
         """Return the body; beside it the address has nothing to say."""
@@ -170,6 +165,12 @@ def file_response(pieces: Iterable[bytes], form: str, name: str) -> Response:
     """Answer with a file of today."""
     filename = f"{name}-{datetime.now(UTC).date()}.{form}"
     return download(pieces, name=filename, content_type=MEDIA_TYPES[form])
+
+
+def list_response(page: Page, tag: str | None, **headers: str) -> Response:
+    """Return the page as an answer; headers that are known before it is made cost least."""
+    headers |= {"Content-Type": JSON, "Accept-Query": JSON}
+    return Response(list_body(page), headers=headers | tag_headers(tag))
 
 
 def json_response(body: str, status: int = 200) -> Response:
