@@ -1,3 +1,4 @@
+import io
 import json
 import logging
 import sys
@@ -120,6 +121,14 @@ def test_an_exception_is_told_in_one_masked_line(quiet_app, lines):
         structlog.get_logger("x").exception("failed")
     (line,) = lines()
     assert "ValueError: no meter at ****5967" in line["exception"]
+
+
+def test_a_log_that_cannot_be_written_breaks_no_request(quiet_app, monkeypatch, capsys):
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr(sys, "stdout", closed)
+    assert quiet_app.test_client().get("/told/tea").status_code == 200
+    assert "closed file" in capsys.readouterr().err
 
 
 def test_the_standard_library_and_its_warnings_go_the_same_way(quiet_app, lines):
