@@ -25,6 +25,7 @@ SOURCES = [
     for package in PACKAGES
     for path in sorted(package.rglob("*.py"))
     if path.parent != migrations.FOLDER / "versions"  # A table is as long as it is.
+    if ".venv" not in path.parts  # The peers of the benchmarks, once they have run.
 ]
 
 
