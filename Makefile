@@ -35,7 +35,7 @@ reset: .venv ## remove the data that `make run` keeps
 
 .PHONY: test
 test: .venv ## run every test, on a PostgreSQL of its own
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: check
 check: .venv ## check format, style, types and who imports what

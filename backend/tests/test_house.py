@@ -25,7 +25,7 @@ SOURCES = [
     for package in PACKAGES
     for path in sorted(package.rglob("*.py"))
     if path.parent != migrations.FOLDER / "versions"  # A table is as long as it is.
-    if ".venv" not in path.parts  # The peers of the benchmarks, once they have run.
+    if ".venv" not in path.parts  # `make bench` makes one of its own.
 ]
 
 
@@ -61,6 +61,8 @@ def test_the_history_of_migrations_is_one_line():
     script = ScriptDirectory(str(migrations.FOLDER))
     assert len(script.get_heads()) == 1
     assert all(not each.is_merge_point for each in script.walk_revisions())
+    assert migrations.head() == script.get_current_head()
+    assert migrations.known() == {each.revision for each in script.walk_revisions()}
 
 
 def test_every_setting_is_in_the_readme():

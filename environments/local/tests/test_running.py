@@ -14,9 +14,6 @@ from environments.local.running import Run
 from environments.local.sharing import Shared
 from environments.local.supervision import MARK, end_leftovers
 
-# They share what is slow to start.
-pytestmark = pytest.mark.xdist_group("running")
-
 
 class Checkout:
     """`make run` on a folder of its own."""
