@@ -20,7 +20,7 @@ select
     date '2020-01-01' + floor(random() * 2000)::int,
     'Member-' || floor(random() * 3000)::int,
     int8send(number)
-from generate_series(%(first)s, %(last)s) as number"""
+from generate_series(%(first)s::int, %(last)s::int) as number"""
 
 INDEXES = """
 select indexrelid::regclass::text, pg_get_indexdef(indexrelid) from pg_index
