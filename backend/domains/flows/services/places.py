@@ -1,7 +1,8 @@
 """Where the bytes of a file wait, and where they go when it has been imported."""
 
+from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 from uuid import uuid4
 
 from backend.core import files
@@ -44,7 +45,9 @@ def opened(waiting: FlowWaiting) -> BinaryIO:
     :raises DropFolderMissing: when they are in a folder that is no longer set
     """
     if waiting.place == "folder":
-        return cast("BinaryIO", _path(waiting).open("rb"))
+        if not _root().is_dir():
+            raise DropFolderMissing("The drop folder is away.")
+        return folders.opened(_path(waiting))
     return files.opened(waiting.location)
 
 
@@ -69,7 +72,7 @@ def _settle(waiting: FlowWaiting, file: FlowFile) -> None:
             folders.move(path, root / PROCESSED)
         else:
             folders.move(path, root / QUARANTINE, reason=_reason(file))
-    if path.parent.exists():
+    with suppress(OSError):  # Whatever else lies there is not ours to remove.
         path.parent.rmdir()
 
 
