@@ -5,12 +5,12 @@ nothing is fetched from it, staff are told, and nothing else is touched.
 """
 
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from errno import EACCES, ENOENT
 from hashlib import file_digest
 from tempfile import TemporaryFile
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 
 import paramiko  # type: ignore[import-untyped]  # it has no types
@@ -18,34 +18,42 @@ import structlog
 from sqlalchemy import update
 
 from backend.core import database, metrics
-from backend.core.config import InvalidSettings, current_settings
+from backend.core.config import current_settings
 from backend.core.database import db
 from backend.domains.flows.models import FlowLook, FlowSource
-from backend.domains.flows.services import drop, imports, looks, notices, places, receipts, waiting
+from backend.domains.flows.services import (
+    drop,
+    imports,
+    looks,
+    notices,
+    places,
+    receipts,
+    sftp,
+    waiting,
+)
 from backend.domains.flows.services.looks import Seen
 from backend.domains.flows.services.receipts import Delivery
+from backend.domains.flows.services.sftp import Client
 from backend.domains.flows.services.sources import UNFINISHED, without_password
 
 log = structlog.get_logger(__name__)
 
-PATIENCE = 10.0  # Seconds for each step of a connection.
-SILENCE = 30.0  # Seconds without an answer.
 PROCESSED = "processed"
 _BLOCK = 256 * 1024
+_AHEAD = 64  # Requests of 32 kB that are asked for before they are written.
 _SUFFIX = 12
-
-
-class Barred(Exception):
-    """The server did not prove to be the one that is known."""
+_LONGEST = 255
 
 
 class Changed(Exception):
     """The file was not the same at the end as at the beginning."""
 
 
-class _OnlyKnown(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # untyped upstream
-    def missing_host_key(self, client: object, hostname: str, key: object) -> None:  # noqa: ARG002
-        raise Barred("its host key is unknown")
+class Found(NamedTuple):
+    """A file on the server: its name there, and how it looks."""
+
+    key: bytes
+    seen: Seen
 
 
 def state() -> FlowSource | None:
@@ -61,99 +69,92 @@ def collect() -> int:
         return 0
     name = without_password(address)
     try:
-        with _connected(address) as server:
+        with sftp.connected(address) as server:
             count = _fetch_all(server, name, unquote(urlsplit(address).path).lstrip("/") or ".")
-    except (Barred, paramiko.BadHostKeyException) as error:
-        words = str(error) if isinstance(error, Barred) else "its host key has changed"
-        _note(name, "stopped", words)
+    except sftp.Barred as barred:
+        _note(name, "stopped", str(barred))
         return 0
-    except (OSError, EOFError, paramiko.SSHException) as error:
+    except (OSError, EOFError, paramiko.SSHException, paramiko.SFTPError) as error:
         _note(name, "away", f"{type(error).__name__}")
         return 0
     _note(name, "open", "")
     return count
 
 
-@contextmanager
-def _connected(address: str) -> Iterator[paramiko.SFTPClient]:
-    """Connect with our key to a server whose key is known; no password is ever sent."""
-    settings, parts = current_settings(), urlsplit(address)
-    if parts.scheme != "sftp" or not parts.hostname or parts.password:
-        raise InvalidSettings("QUINTET_FLOWS_SFTP is like sftp://user@host:22/folder")
-    with paramiko.SSHClient() as client:
-        if settings.flows_sftp_host_keys:
-            client.load_host_keys(settings.flows_sftp_host_keys)
-        client.set_missing_host_key_policy(_OnlyKnown())
-        client.connect(
-            parts.hostname,
-            parts.port or 22,
-            username=unquote(parts.username or ""),
-            key_filename=settings.flows_sftp_key or None,
-            allow_agent=False,
-            look_for_keys=False,
-            timeout=PATIENCE,
-            banner_timeout=PATIENCE,
-            auth_timeout=PATIENCE,
-        )
-        with client.open_sftp() as server:
-            server.get_channel().settimeout(SILENCE)
-            yield server
-
-
-def _fetch_all(server: paramiko.SFTPClient, source: str, folder: str) -> int:
+def _fetch_all(server: Client, source: str, folder: str) -> int:
     server.chdir(folder)
-    seen = list(_list(server))
+    found = {each.seen.name: each for each in _list(server)}
     with database.transaction():
-        ready = looks.steady(source, seen)
+        looks.forget_others(source, found)
+        ready = looks.steady(source, [each.seen for each in found.values()])
         taken = looks.taken(source)
-    _move_taken(
-        server, source, {each.name: taken[each.name] for each in seen if each.name in taken}
-    )
+    _move_taken(server, source, [(found[name], digest) for name, digest in taken.items()])
     count = 0
-    for each in sorted(seen, key=lambda one: one.modified):
-        since = ready.get(each.name)
+    for each in sorted(found.values(), key=lambda one: one.seen.modified):
+        since = ready.get(each.seen.name)
         if since is None:
             continue
         try:
             count += _fetch(server, source, each, since)
-        except (FileNotFoundError, PermissionError, Changed) as error:
+        except (OSError, Changed) as error:
+            if not _is_about_one_file(server, error):
+                raise
             log.warning("file not fetched", error=type(error).__name__)
     return count
 
 
-def _list(server: paramiko.SFTPClient) -> Iterator[Seen]:
+def _is_about_one_file(server: Client, error: Exception) -> bool:
+    """Return whether the server itself refused, in good order, what was asked of it."""
+    if isinstance(error, Changed):
+        return True
+    is_answer = isinstance(error, OSError) and error.errno in {None, ENOENT, EACCES}
+    is_cut = isinstance(error, TimeoutError | ConnectionError) or server.get_channel().closed
+    return is_answer and not is_cut
+
+
+def _list(server: Client) -> Iterator[Found]:
     for entry in server.listdir_attr("."):
         name = entry.filename
-        is_step = "/" not in name and "\0" not in name
+        is_step = "/" not in name and "\0" not in name and len(name) <= _LONGEST
         is_finished = not name.startswith(".") and not name.endswith(UNFINISHED)
         if stat.S_ISREG(entry.st_mode or 0) and is_step and is_finished:
-            yield Seen(name, entry.st_size or 0, int(entry.st_mtime or 0))
+            key = sftp.raw(name)
+            seen = Seen(looks.shown(key), entry.st_size or 0, int(entry.st_mtime or 0))
+            yield Found(key, seen)
 
 
-def _fetch(server: paramiko.SFTPClient, source: str, seen: Seen, since: datetime) -> bool:
+def _fetch(server: Client, source: str, found: Found, since: datetime) -> bool:
     """Fetch one file into a copy of our own; only when all of it is there is it accepted."""
     with TemporaryFile() as unnamed:
         copy = cast("BinaryIO", unnamed)
-        with server.open(seen.name, "rb") as remote:
-            remote.prefetch(seen.size)
-            while block := remote.read(_BLOCK):
-                copy.write(block)
-        if copy.tell() != seen.size or server.stat(seen.name).st_size != seen.size:
-            raise Changed
+        _read(server, found, copy)
         is_old = datetime.now(UTC) - since > current_settings().flows_drop_patience
-        if not drop.has_trailer(copy, seen.size) and not is_old:
+        if not drop.has_trailer(copy, found.seen.size) and not is_old:
             return False
         copy.seek(0)
         digest = file_digest(copy, "sha256").hexdigest()  # type: ignore[arg-type]  # it reads
         key = places.stage(copy, digest)
-    _accept(source, seen, digest, key)
-    _move_taken(server, source, {seen.name: digest})
+    _accept(source, found, digest, key)
+    _move_taken(server, source, [(found, digest)])
     return True
 
 
-def _accept(source: str, seen: Seen, digest: str, key: str) -> None:
+def _read(server: Client, found: Found, copy: BinaryIO) -> None:
+    """Copy the file, no more of it than its size says.
+
+    :raises Changed: when there was less or more, at the end or meanwhile
+    """
+    with server.open(found.key, "rb") as remote:
+        remote.prefetch(found.seen.size, max_concurrent_requests=_AHEAD)
+        while copy.tell() <= found.seen.size and (block := remote.read(_BLOCK)):
+            copy.write(block)
+    if copy.tell() != found.seen.size or server.stat(found.key).st_size != found.seen.size:
+        raise Changed
+
+
+def _accept(source: str, found: Found, digest: str, key: str) -> None:
     """Commit receipt, job and ledger; from here on the file is ours, whatever becomes of theirs."""
-    label = receipts.label(seen.name)
+    seen, label = found.seen, receipts.label(found.key.decode("utf-8", "replace"))
     delivery = Delivery(name=label, channel="sftp", actor="remote server", source=source)
     with database.transaction():
         file, _ = waiting.add(
@@ -165,21 +166,28 @@ def _accept(source: str, seen: Seen, digest: str, key: str) -> None:
         )
 
 
-def _move_taken(server: paramiko.SFTPClient, source: str, taken: dict[str, str]) -> None:
+def _move_taken(server: Client, source: str, taken: Sequence[tuple[Found, str]]) -> None:
     """Move their files out of the way; where that is not allowed, the ledger remembers them."""
     if not taken:
         return
     try:
         if PROCESSED not in server.listdir("."):
             server.mkdir(PROCESSED)
-        there = set(server.listdir(PROCESSED))
-        for name, digest in taken.items():
-            suffix = f".{digest[:_SUFFIX]}" if name in there else ""
-            server.rename(name, f"{PROCESSED}/{name}{suffix}")
-            with database.transaction():
-                looks.forget(source, name)
+        there = {sftp.raw(name) for name in server.listdir(PROCESSED)}
     except OSError as error:
         log.info("files stay on the server", error=type(error).__name__)
+        return
+    for found, digest in taken:
+        suffix = f".{digest[:_SUFFIX]}" if found.key in there else ""
+        target = found.key + suffix.encode()
+        try:
+            server.rename(found.key, f"{PROCESSED}/".encode() + target)
+        except OSError as error:
+            log.info("file stays on the server", error=type(error).__name__)
+            continue
+        there.add(target)
+        with database.transaction():
+            looks.forget(source, found.seen.name)
 
 
 def _note(name: str, state: str, message: str) -> None:
