@@ -30,9 +30,11 @@ PUBLISHED = text("""
      where id = any(:ids)
 """)
 # What was published and not begun since; delayed jobs and those that failed keep their time.
+# A row that somebody holds is not waited for, as a process that hangs may hold it for long.
 KICK = text("""
-    update outbox set next_at = clock_timestamp()
-     where done_at is null and dead_at is null and publishes > 0
+    update outbox set next_at = clock_timestamp() where id in (
+        select id from outbox where done_at is null and dead_at is null and publishes > 0
+           for update skip locked)
 """)
 SWEEP = text("""
     delete from outbox where id in (

@@ -244,6 +244,13 @@ def _refusal(statement):
     return caught.value
 
 
+def test_a_database_that_may_only_be_read_is_a_reason_to_repeat(app):
+    db.session.execute(text("set transaction read only"))
+    with app.test_request_context():
+        error = _refusal("create table t ()")
+        assert errors.answer_database(error).status_code == 503
+
+
 def test_a_value_that_the_database_cannot_hold_is_the_callers_to_correct(app):
     with app.test_request_context("/api/x"):
         assert errors.answer_database(_refusal("select 99999999999::int")).status_code == 422
