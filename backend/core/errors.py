@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from errno import EDQUOT, ENOSPC
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -256,6 +257,9 @@ def _constraint(error: IntegrityError) -> str | None:
 
 def _answer_unexpected(error: Exception) -> Response:
     """Say nothing of what happened but the id by which the log tells it."""
+    if isinstance(error, OSError) and error.errno in {ENOSPC, EDQUOT}:
+        log.error("no room", exc_info=error)
+        return answer(Unavailable("There is no room for it just now."))
     if current_app.testing:
         raise error
     log.error("unexpected", exc_info=error)

@@ -77,6 +77,7 @@ def import_file(
 
     :raises InOtherHands: when another process is at the receipt that the delivery names
     :raises NotWaiting: when that receipt's import has ended
+    :raises FilesUnavailable: when its bytes cannot be kept, which is no fault of the file's
     """
     began = time.monotonic()
     task = _Import(delivery=delivery, options=options, is_dry_run=is_dry_run, progress=progress)
@@ -85,6 +86,9 @@ def import_file(
             task.take_up_receipt()
             outcome = task.run(copy, is_whole=is_whole)
     except (receipts.InOtherHands, receipts.NotWaiting):
+        raise
+    except files.FilesUnavailable:
+        task.leave()
         raise
     except _LeftAsItWas as left:
         outcome = left.outcome
@@ -176,6 +180,12 @@ class _Import:
         self.tally.note(findings)
         return self._end("rejected", messages.rejected(findings))
 
+    def leave(self) -> None:
+        """Have a receipt that was accepted wait as before, and count no try."""
+        if self.receipt is not None:
+            with database.transaction():
+                receipts.set_back(self.receipt.id, "", is_counted=False)
+
     def fail(self, message: str) -> Outcome:
         """Record a failure in a transaction of its own; everything else is rolled back."""
         self.tally = loading.Tally()
@@ -183,9 +193,7 @@ class _Import:
             if self.delivery.receipt_id is not None:
                 receipts.set_back(self.delivery.receipt_id, message)
                 return self._outcome("failed", message, None)
-            file = None
-            if self.file_id is not None:
-                file = receipts.running(self.file_id)
+            file = receipts.running(self.file_id) if self.file_id is not None else None
             return self._end("failed", message, file)
 
     def _judge(self, batches: Iterator[d0010.Batch]) -> Outcome:

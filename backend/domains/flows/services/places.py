@@ -1,6 +1,7 @@
 """Where the bytes of a file wait, and where they go when it has been imported."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -13,6 +14,7 @@ from backend.domains.flows.services import files as receipts
 from backend.domains.flows.services import folders
 from backend.domains.flows.services.archive import FOLDER
 
+STAGED = f"{FOLDER}/staged"
 PROCESSING, PROCESSED, QUARANTINE = "processing", "processed", "quarantine"
 GOOD = {"imported", "imported_with_errors", "duplicate"}
 _FINDINGS_TOLD = 20
@@ -33,9 +35,23 @@ def stage(copy: BinaryIO, raw_hash: str) -> str:
 
     Two uploads of the same bytes do not share it, so that the end of one is not the other's.
     """
-    key = f"{FOLDER}/staged/{raw_hash}-{uuid4().hex[:12]}"
+    key = f"{STAGED}/{raw_hash}-{uuid4().hex[:12]}"
     files.keep(copy, key)
     return key
+
+
+@contextmanager
+def staged(key: str) -> Iterator[None]:
+    """Remove the staged bytes again when the block does not come to promise their import.
+
+    The commit is left out: nobody knows of one that failed whether the database has it.
+    """
+    try:
+        yield
+    except BaseException:
+        with suppress(files.FilesUnavailable):
+            files.remove(key)
+        raise
 
 
 def opened(waiting: FlowWaiting) -> BinaryIO:

@@ -156,7 +156,7 @@ def _accept(source: str, found: Found, digest: str, key: str) -> None:
     """Commit receipt, job and ledger; from here on the file is ours, whatever becomes of theirs."""
     seen, label = found.seen, receipts.label(found.key.decode("utf-8", "replace"))
     delivery = Delivery(name=label, channel="sftp", actor="remote server", source=source)
-    with database.transaction():
+    with database.transaction(), places.staged(key):
         file, _ = waiting.add(
             delivery, imports.rules(), size=seen.size, place="staged", location=key
         )
