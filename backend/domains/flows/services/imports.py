@@ -107,10 +107,7 @@ def import_file(
 
 @contextmanager
 def _opened(stream: BinaryIO, delivery: Delivery) -> Iterator[tuple[BinaryIO, bool]]:
-    """Give a copy of the stream to work on, or only the head of what cannot be a flow file.
-
-    So gigabytes of something else are refused without being read.
-    """
+    """Give a copy of the stream, or only the head of what is none, however much there is."""
     head = stream.read(_HEAD)
     if not head.startswith(_STARTS):
         yield BytesIO(head), len(head) < _HEAD
