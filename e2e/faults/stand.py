@@ -168,7 +168,7 @@ class Stand:
             "QUINTET_CRASH_FOLDER": str(self.crashes),
             "QUINTET_HEALTH_FOLDER": str(health),
         }
-        is_other = module == "gunicorn" or "LD_PRELOAD" in variables
+        is_other = module == "e2e.faults.run_api" or "LD_PRELOAD" in variables
         begin = from_file if is_other else self._cradle.start
         start = partial(begin, module, tuple(words), environ | variables, log)
         keeper = Keeper(start, module=module, health=health, log=log)
