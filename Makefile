@@ -51,8 +51,7 @@ format: .venv ## write the code as `make check` wants it
 
 .PHONY: faults
 faults: .venv ## kill, hang and empty everything, and prove that no job is lost or doubled
-	@$(BIN)/python -m pytest e2e/faults --numprocesses 3 --dist loadfile --no-loadscope-reorder \
-		--quiet
+	@$(BIN)/python -m pytest e2e/faults --numprocesses 4 --dist load --maxschedchunk 1 --quiet
 
 .PHONY: bench
 bench: .venv ## measure speed and memory against limits, as ratios (BIG=1 goes to 10 million)

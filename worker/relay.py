@@ -5,13 +5,12 @@ Any number may run at once; each takes rows that no other has locked.
 
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event
 
 import structlog
 from flask import Flask
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from backend.app import create_app
@@ -32,7 +31,8 @@ log = structlog.get_logger(__name__)
 
 POLL = 0.5  # Between looks when no notification comes.
 HELD_UP = 0.05  # The same while a queue is full.
-DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+# The last but one is what a database says that may only be read for the time being.
+DATABASE_AWAY = (OperationalError, InterfaceError, InternalError, PoolTimeout)
 
 
 @dataclass
@@ -49,6 +49,10 @@ class Rhythm:
             return False
         self._next = now + self.period
         return True
+
+    def hurry(self) -> None:
+        """Have the next period begin at once."""
+        self._next = 0.0
 
 
 class Relay:
@@ -89,7 +93,9 @@ class Relay:
             with transaction():
                 metrics.refresh()
         if self._sweeps.is_due():
-            _repeat(rounds.sweep)
+            with transaction():
+                if rounds.sweep():
+                    self._sweeps.hurry()  # A part in each turn holds up no job for long.
 
     def _look(self) -> None:
         """Ask how the broker is, and publish anew what it may have lost while it was away."""
@@ -100,11 +106,12 @@ class Relay:
             if was_well:
                 log.warning("broker away", error=type(error).__name__)
             return
-        self._is_broker_well = True
         if has_lost_memory or not was_well:
             log.info("broker back")
             with transaction():
                 rounds.kick()
+        # Not before: if the database is away, the next look has to find the same.
+        self._is_broker_well = True
 
     def _publish(self) -> int:
         with transaction():
@@ -127,14 +134,6 @@ class Relay:
                 **({"request_id": request_id} if request_id else {}),
             )
         return len(batch)
-
-
-def _repeat(part: Callable[[], int]) -> None:
-    """Do the work in parts, each in a transaction of its own, until a part finds nothing."""
-    count = 1
-    while count:
-        with transaction():
-            count = part()
 
 
 def run(app: Flask, is_over: Event) -> None:

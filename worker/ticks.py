@@ -12,13 +12,16 @@ from backend.core.outbox.topics import TOPICS, Topic
 NOW = text("select clock_timestamp()")
 # The previous tick's job is told from others of its topic by the argument that only ticks have.
 INSERT = text("""
-    insert into outbox (id, topic, queue, ref_id, payload)
-    select :id, :topic, :queue, :ref_id, :payload
-     where not exists (
-           select from outbox where topic = :topic and done_at is null and dead_at is null
-              and payload ? 'tick')
-    on conflict (topic, ref_id) do nothing
-    returning id
+    with made as (
+        insert into outbox (id, topic, queue, ref_id, payload)
+        select :id, :topic, :queue, :ref_id, :payload
+         where not exists (
+               select from outbox where topic = :topic and done_at is null and dead_at is null
+                  and payload ? 'tick')
+        on conflict (topic, ref_id) do nothing
+        returning id)
+    select exists (select from made) as is_new,
+           exists (select from outbox where topic = :topic and ref_id = :ref_id) as is_there
 """).bindparams(bindparam("payload", type_=JSON))
 
 
@@ -47,7 +50,7 @@ class Ticks:
             "ref_id": uuid5(NAMESPACE_URL, f"{topic.name}/{tick.isoformat()}"),
             "payload": {"tick": tick.isoformat()},
         }
-        if db.session.scalar(INSERT, values) is None:
-            return 0
-        self._settled[topic.name] = tick
-        return 1
+        made = db.session.execute(INSERT, values).one()
+        if made.is_new or made.is_there:
+            self._settled[topic.name] = tick
+        return int(made.is_new)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from errno import EDQUOT, ENOSPC
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -173,6 +174,7 @@ FROM_STATUS = {
 # Foreign keys, unique and exclusion constraints: what others did meanwhile. Anything else that
 # the database refuses is a rule that a service forgot.
 RACE_STATES = {"23503", "23505", "23P01"}
+READ_ONLY = "25006"  # As during a failover, or by an administrator's hand.
 
 
 def wants_json() -> bool:
@@ -232,16 +234,21 @@ def _from_http(error: HTTPException) -> DomainError:
 
 def answer_database(error: SQLAlchemyError) -> Response:
     """Tell what the caller can repeat or correct from what is our own mistake."""
-    if isinstance(error, IntegrityError) and getattr(error.orig, "sqlstate", "") in RACE_STATES:
+    if isinstance(error, IntegrityError) and _sqlstate(error) in RACE_STATES:
         log.info("constraint refused", constraint=_constraint(error))
         return answer(Conflict("A record with that value exists, or one it needs is gone."))
     if isinstance(error, DataError):
         return answer(Invalid("A value is too large, or has characters that cannot be kept."))
-    lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    if lost or isinstance(error, OperationalError | InterfaceError | PoolTimeoutError):
+    is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    is_away = isinstance(error, OperationalError | InterfaceError | PoolTimeoutError)
+    if is_lost or is_away or _sqlstate(error) == READ_ONLY:
         log.warning("database unavailable", error=type(error).__name__)
         return answer(Unavailable("The database does not answer."))
     return _answer_unexpected(error)
+
+
+def _sqlstate(error: SQLAlchemyError) -> str | None:
+    return getattr(getattr(error, "orig", None), "sqlstate", None)
 
 
 def _constraint(error: IntegrityError) -> str | None:
@@ -250,6 +257,9 @@ def _constraint(error: IntegrityError) -> str | None:
 
 def _answer_unexpected(error: Exception) -> Response:
     """Say nothing of what happened but the id by which the log tells it."""
+    if isinstance(error, OSError) and error.errno in {ENOSPC, EDQUOT}:
+        log.error("no room", exc_info=error)
+        return answer(Unavailable("There is no room for it just now."))
     if current_app.testing:
         raise error
     log.error("unexpected", exc_info=error)

@@ -8,19 +8,39 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, cast
 from uuid import uuid4
 
 import fsspec  # type: ignore[import-untyped]  # it has no types
+import structlog
 
 from backend.core.config import current_settings
+from backend.core.errors import Unavailable
 
 _BLOCK = 1024 * 1024
+_PART = 8 * _BLOCK  # Ten thousand parts are an object's most.
+
+log = structlog.get_logger(__name__)
 
 
 class OverSizeLimit(Exception):
     """More bytes came than are accepted."""
+
+
+class FilesUnavailable(Unavailable):
+    """Files cannot be kept or read just now. Nothing was changed; repeat the request in a while."""
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """Say of every failure in the block that it is the store's, whatever kind of store it is."""
+    try:
+        yield
+    except Exception as error:
+        log.exception("files unavailable")
+        raise FilesUnavailable from error
 
 
 @contextmanager
@@ -35,25 +55,31 @@ def received(
     beside the kept files where those are in a folder, so that keeping it costs no second copy.
 
     :raises OverSizeLimit: as soon as more has come
+    :raises FilesUnavailable: when there is no room or no place for it
     """
     root = _local_root()
-    place = root and root / folder
-    if place is not None:
-        place.mkdir(parents=True, exist_ok=True)
-    with _unnamed(place) as copy:
+    with _reached():
+        copy = _unnamed(root and root / folder)
+    try:
         block = head
         while block:
-            copy.write(block)
+            with _reached():
+                copy.write(block)
             if size_limit is not None and copy.tell() > size_limit:
                 raise OverSizeLimit
             block = stream.read(_BLOCK)
-        copy.seek(0)
+        with _reached():
+            copy.seek(0)
         yield copy
+    finally:
+        with suppress(OSError):  # What could not be written is tried once more, in vain.
+            copy.close()
 
 
 def _unnamed(folder: Path | None) -> BinaryIO:
     """Open a file without a name; in a folder it is one that can be given a name later."""
     if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
         # The library's own are made so that they never can, and other systems have none at all.
         with suppress(AttributeError, OSError):
             descriptor = os.open(folder, os.O_RDWR | os.O_TMPFILE, 0o644)
@@ -62,28 +88,49 @@ def _unnamed(folder: Path | None) -> BinaryIO:
 
 
 def keep(copy: BinaryIO, key: str) -> None:
-    """Keep the bytes under the key; bytes that are there stay as they are."""
+    """Keep the bytes under the key; bytes that are there stay as they are.
+
+    :raises FilesUnavailable: when they cannot be kept, and then nothing of them is
+    """
     root = _local_root()
-    if root is None:
-        _upload(copy, key)
-    else:
-        _name(copy, root / key)
+    with _reached():
+        if root is None:
+            _upload(copy, key)
+        else:
+            _name(copy, root / key)
 
 
 def opened(key: str) -> BinaryIO:
     """Open the bytes of a key for reading.
 
     :raises FileNotFoundError: when there are none
+    :raises FilesUnavailable: when they cannot be read
     """
     filesystem, root = _filesystem()
-    return cast("BinaryIO", filesystem.open(f"{root}/{key}", "rb"))
+    with _reached(), suppress(FileNotFoundError):
+        return cast("BinaryIO", filesystem.open(f"{root}/{key}", "rb"))
+    raise FileNotFoundError(key)
 
 
 def remove(key: str) -> None:
-    """Remove the bytes of a key; it is no mistake if there are none."""
+    """Remove the bytes of a key; it is no mistake if there are none.
+
+    :raises FilesUnavailable: when they cannot be removed
+    """
     filesystem, root = _filesystem()
-    with suppress(FileNotFoundError):
+    with _reached(), suppress(FileNotFoundError):
         filesystem.rm_file(f"{root}/{key}")
+
+
+def aged(folder: str, *, before: datetime) -> list[str]:
+    """Return the keys in a folder whose bytes have not changed since.
+
+    :raises FilesUnavailable: when it cannot be listed
+    """
+    filesystem, root = _filesystem()
+    with _reached():
+        found = filesystem.find(f"{root}/{folder}")
+        return [each[len(root) + 1 :] for each in found if filesystem.modified(each) < before]
 
 
 def _filesystem() -> tuple[fsspec.AbstractFileSystem, str]:
@@ -112,13 +159,21 @@ def _name(copy: BinaryIO, target: Path) -> None:
         return
     except OSError:
         # Without unnamed files (other systems and some disks) it is copied once more.
-        temporary = target.with_name(f".{target.name}.{uuid4().hex}")
+        _copy_beside(copy, target)
+    _sync_folder(target.parent)
+
+
+def _copy_beside(copy: BinaryIO, target: Path) -> None:
+    temporary = target.with_name(f".{target.name}.{uuid4().hex}")
+    try:
         with temporary.open("xb") as out:
             _copy(copy, cast("BinaryIO", out))
             out.flush()
             os.fsync(out.fileno())
         temporary.replace(target)
-    _sync_folder(target.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _sync_folder(folder: Path) -> None:
@@ -130,15 +185,20 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _upload(copy: BinaryIO, key: str) -> None:
-    """Write to a name of its own first, so that the key never names half a file."""
+    """Write the object, in parts if it is large; it is there when all of it is, or not at all."""
     filesystem, root = _filesystem()
     target = f"{root}/{key}"
     if filesystem.exists(target):
         return
-    temporary = f"{root}/incoming/{uuid4().hex}"
-    with filesystem.open(temporary, "wb") as out:
+    out = filesystem.open(target, "wb", block_size=_PART)
+    try:
         _copy(copy, out)
-    filesystem.mv(temporary, target)
+        out.close()
+    except BaseException:
+        with suppress(Exception):
+            out.discard()
+        out.closed = True  # Otherwise what has come so far would be the object in the end.
+        raise
 
 
 def _copy(copy: BinaryIO, out: BinaryIO) -> None:

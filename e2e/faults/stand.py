@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,6 +20,7 @@ from flask import Flask
 from backend.app import create_app
 from backend.core import database, migrations, outbox
 from e2e.faults import topics
+from e2e.faults.cradle import Cradle
 from e2e.faults.servers import Broker, Database
 from environments.local import places
 
@@ -29,16 +31,15 @@ class Keeper:
     """One process, started again whenever it dies, in a group of its own."""
 
     def __init__(
-        self, module: str, words: Iterable[str], environ: Mapping[str, str], log: Path
+        self, start: Callable[[], psutil.Process], *, module: str, health: Path, log: Path
     ) -> None:
         self.module = module
-        self.health = Path(environ["QUINTET_HEALTH_FOLDER"])
-        self._command = [sys.executable, "-m", module, *words]
-        self._environ = environ
+        self.health = health
         self.log = log
+        self._start = start
         self._is_over = threading.Event()
-        self.starts = 0
-        self.process = self._start()
+        self.starts = 1
+        self.process = start()
         self._thread = threading.Thread(target=self._keep, daemon=True)
         self._thread.start()
 
@@ -60,25 +61,34 @@ class Keeper:
         self.kill()
         self.process.wait()
 
-    def _start(self) -> psutil.Popen:
-        self.starts += 1
-        with self.log.open("ab") as output:
-            return psutil.Popen(
-                self._command,
-                cwd=places.CHECKOUT,
-                env=self._environ,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-
     def _keep(self) -> None:
         while not self._is_over.wait(0.05):
-            if self.process.poll() is not None:
+            if self._has_ended():
                 self.kill()  # Children that outlived it would do its work beside the next one.
                 if not self._is_over.wait(PAUSE):
+                    self.starts += 1
                     self.process = self._start()
+
+    def _has_ended(self) -> bool:
+        if isinstance(self.process, psutil.Popen):
+            return self.process.poll() is not None
+        return not self.process.is_running()
+
+
+def from_file(
+    module: str, words: Iterable[str], environ: Mapping[str, str], log: Path
+) -> psutil.Popen:
+    """Start a process of the module from its file, in a group of its own."""
+    with log.open("ab") as output:
+        return psutil.Popen(
+            [sys.executable, "-m", module, *words],
+            cwd=places.CHECKOUT,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
 
 
 class Stand:
@@ -92,6 +102,7 @@ class Stand:
         self.broker = Broker(places.own_folder(folder / "servers"))
         self.keepers: list[Keeper] = []
         self.acknowledged: list[str] = []
+        self._cradle = Cradle(dict(os.environ) | {"QUINTET_CRASH_FOLDER": str(self.crashes)})
         self._connection: psycopg.Connection[tuple[object, ...]] | None = None
 
     def start(self) -> "Stand":
@@ -128,6 +139,7 @@ class Stand:
         """Stop everything that was started."""
         for keeper in self.keepers:
             keeper.stop()
+        self._cradle.stop()
         with self.app.app_context():
             database.db.engine.dispose()
         if self._connection is not None:
@@ -149,14 +161,17 @@ class Stand:
     def keep(self, module: str, words: Iterable[str], variables: Mapping[str, str]) -> Keeper:
         """Start a process of the module, and again whenever it dies."""
         name = f"{module.rpartition('.')[2]}-{len(self.keepers)}"
+        health, log = self.folder / f"health-{name}", self.folder / f"{name}.log"
         environ = dict(os.environ) | {
             "DATABASE_URL": self.database.url(),
             "REDIS_URL": self.broker.url,
             "QUINTET_CRASH_FOLDER": str(self.crashes),
-            "QUINTET_HEALTH_FOLDER": str(self.folder / f"health-{name}"),
+            "QUINTET_HEALTH_FOLDER": str(health),
         }
-        log = self.folder / f"{name}.log"
-        keeper = Keeper(module, words, environ | variables, log)
+        is_other = module == "e2e.faults.run_api" or "LD_PRELOAD" in variables
+        begin = from_file if is_other else self._cradle.start
+        start = partial(begin, module, tuple(words), environ | variables, log)
+        keeper = Keeper(start, module=module, health=health, log=log)
         self.keepers.append(keeper)
         return keeper
 

@@ -98,9 +98,10 @@ def go_through(stand: Stand, faults: Faults, dice: random.Random, seconds: float
     asking = threading.Thread(target=ask, args=(stand, own, is_over))
     asking.start()
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        time.sleep(dice.uniform(1, 2.5))
+    while (began := time.monotonic()) < until:
         faults.strike()
+        # What a fault itself takes is part of the time until the next one.
+        time.sleep(max(0.0, began + dice.uniform(1, 2.5) - time.monotonic()))
     is_over.set()
     asking.join()
     for order in stand.crashes.iterdir():

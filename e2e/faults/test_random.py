@@ -8,7 +8,7 @@ SECONDS = int(os.environ.get("QUINTET_FAULT_SECONDS", "90"))
 
 
 def test_nothing_is_lost_and_nothing_doubled_through_random_faults(stand, dice, tell):
-    keepers = [stand.relay(), stand.relay(), *(stand.worker() for _ in range(3))]
+    keepers = [stand.relay(), stand.relay(), *(stand.worker(concurrency=4) for _ in range(3))]
     stand.ready(*keepers)
     faults = Faults(stand, dice)
     go_through(stand, faults, dice, SECONDS)

@@ -16,6 +16,9 @@ from environments.local import places, processes
 
 MARK = "QUINTET_RUN_FOLDER"
 
+# It reads from us and is told nothing: its input ends when we do, be it by a KILL.
+GUARD = ("/bin/sh", "-c", 'read -r _; kill -TERM "$1"', "guard")
+
 SUPERVISOR = """\
 [supervisord]
 nodaemon = true
@@ -70,6 +73,7 @@ class Supervisor:
         self.folder = folder
         self.logs = places.own_folder(folder / "logs")
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
         self._read = 0
 
     def start(self, programs: Sequence[Program], variables: Mapping[str, str]) -> None:
@@ -86,6 +90,9 @@ class Supervisor:
                 stderr=output,
                 start_new_session=True,
             )
+        self._guard = subprocess.Popen(  # noqa: S603  our own command
+            [*GUARD, str(self._process.pid)], stdin=subprocess.PIPE, start_new_session=True
+        )
 
     def configuration(self, programs: Sequence[Program]) -> str:
         """Return supervisor's configuration file."""
@@ -131,7 +138,9 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop all programs, in the reverse order, and then whatever is left of them."""
-        if self._process is not None:
+        if self._process is not None and self._guard is not None:
+            self._guard.kill()
+            self._guard.communicate()
             self._process.terminate()
             self._process.wait()
         end_leftovers(self.folder)

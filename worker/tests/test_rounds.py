@@ -4,11 +4,12 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 
 from backend.core.database import db, transaction
 from backend.core.outbox import Job, topics
 from worker import rounds, ticks
-from worker.relay import Relay
+from worker.relay import DATABASE_AWAY, Relay
 
 
 @pytest.fixture
@@ -101,6 +102,15 @@ def test_a_full_queue_holds_up_itself_alone(real_database, known):
     assert post.sent == [note]
 
 
+def test_a_burst_of_jobs_is_taken_in_order_without_sorting_all_of_it(real_database, known):
+    """With 200,000 rows that nobody has counted yet, a sorted batch takes twenty times as long."""
+    with transaction():
+        rounds.due([])
+        assert db.session.scalar(text("show enable_sort")) == "off"
+    with transaction():
+        assert db.session.scalar(text("show enable_sort")) == "on"
+
+
 def test_two_relays_share_what_is_due(real_database, known):
     """While one has its batch in hand, the other takes the rest."""
     add(rounds.BATCH + 50)
@@ -158,11 +168,50 @@ def test_a_broker_that_goes_away_while_publishing_leaves_the_batch_as_it_was(rea
     assert wait_of(job) <= 0
 
 
+def test_what_was_lost_is_published_when_the_database_comes_back_after_the_broker(
+    real_database, known, monkeypatch
+):
+    (job,) = add()
+    post = Post()
+    relay = Relay(post)
+    relay.turn()
+    post.has_lost_memory = True
+    hurry(relay)
+    with monkeypatch.context() as broken:
+        broken.setattr(rounds, "KICK", text("select from a_table_that_is_away"))
+        with pytest.raises(ProgrammingError):
+            relay.turn()
+    relay.turn()
+    assert post.sent == [job, job]
+
+
+def test_rows_that_a_hanging_process_holds_hold_up_no_relay(real_database, known):
+    held, lost = add(2)
+    change("publishes = 1, next_at = clock_timestamp() + interval '60 s'", held, lost)
+    change("attempts = 8", held)
+    post = Post()
+    with db.engine.connect() as hanging:
+        hanging.execute(text("select from outbox where id = :id for update"), {"id": held})
+        Relay(post).turn()
+        assert post.sent == [lost]
+    Relay(post).turn()
+    with transaction():
+        assert db.session.get_one(Job, held).dead_at is not None
+
+
+def test_a_relay_goes_on_when_the_database_may_be_read_only(real_database, known):
+    db.session.execute(text("set transaction read only"))
+    with pytest.raises(DATABASE_AWAY):
+        rounds.kick()
+    db.session.rollback()
+
+
 def test_a_tick_is_inserted_once_by_however_many_relays(real_database, known):
     topics.task("test.collect", every=timedelta(days=1))(lambda **_: None)
     first, second = ticks.Ticks(), ticks.Ticks()
     with transaction():
         assert [first.insert_due(), second.insert_due(), first.insert_due()] == [1, 0, 0]
+    assert first._settled == second._settled != {}
     (job,) = db.session.query(Job).all()
     assert job.topic == "test.collect"
     assert set(job.payload) == {"tick"}
@@ -196,3 +245,15 @@ def test_done_jobs_are_deleted_after_thirty_days_and_others_never(real_database,
     change("dead_at = clock_timestamp() - interval '99 days'", dead)
     Relay(Post()).turn()
     assert {job.id for job in db.session.query(Job)} == {recent, undone, dead}
+
+
+def test_done_jobs_are_deleted_a_part_in_each_turn_so_that_no_job_waits_for_it(
+    real_database, known, monkeypatch
+):
+    monkeypatch.setattr(rounds, "SWEEP_BATCH", 2)
+    change("done_at = clock_timestamp() - interval '31 days'", *add(5))
+    relay, left = Relay(Post()), []
+    for _ in range(4):
+        relay.turn()
+        left.append(db.session.query(Job).count())
+    assert left == [3, 1, 0, 0]

@@ -18,10 +18,11 @@ IS_DEAD = (Job.dead_at.is_not(None), Job.done_at.is_(None))
 MARK = text("""
     update outbox set dead_at = clock_timestamp(),
            last_error = coalesce(last_error, 'The process ended before the work did.')
-      from unnest(:topics, :most) as known (topic, most)
-     where outbox.topic = known.topic and attempts >= known.most
-       and done_at is null and dead_at is null
-       and (lease_until is null or lease_until < clock_timestamp())
+     where id in (
+        select id from outbox join unnest(:topics, :most) as known (topic, most) using (topic)
+         where attempts >= known.most and done_at is null and dead_at is null
+           and (lease_until is null or lease_until < clock_timestamp())
+           for update of outbox skip locked)
     returning id
 """).bindparams(bindparam("topics", type_=ARRAY(TEXT)))
 

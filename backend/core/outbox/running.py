@@ -36,10 +36,11 @@ LEASE = text("""
     returning outbox.topic, payload, trace, attempts,
               case when is_local then set_config('synchronous_commit', 'off', true) end
 """).bindparams(bindparam("topics", type_=ARRAY(TEXT)))
+# The row is locked from here on. A process that hangs, machine and all, lets go of it in time.
 DONE = text("""
     update outbox set done_at = clock_timestamp(), lease_until = null
      where id = :id and done_at is null and (attempts = :mine or not :is_renewed)
-    returning id
+    returning id, set_config('idle_in_transaction_session_timeout', :most, true)
 """)
 FAILED = text("""
     update outbox set last_error = :error, lease_until = null,
@@ -155,6 +156,7 @@ def _do_outside(job: Run) -> None:
 
 def _mark_done(job: Run) -> None:
     values = {"id": job.id, "mine": job.attempt, "is_renewed": job.topic.is_renewed}
+    values["most"] = f"{job.topic.limits.time_limit.total_seconds() * 1000:.0f}"
     if db.session.scalar(DONE, values) is None:
         raise _OvertakenError
 
@@ -164,7 +166,7 @@ def _fail(job: Run, error: Exception) -> str:
         "id": job.id,
         "mine": job.attempt,
         "most": job.topic.limits.max_attempts,
-        "error": logs.mask(f"{type(error).__name__}: {error}")[:LONGEST_ERROR],
+        "error": _told(error),
         "is_permanent": isinstance(error, Permanent),
         "delay": _backoff(job.topic, job.attempt),
     }
@@ -175,6 +177,13 @@ def _fail(job: Run, error: Exception) -> str:
     return outcome
 
 
+def _told(error: Exception) -> str:
+    """Return what may be kept of an error, whatever it says."""
+    words = logs.mask(f"{type(error).__name__}: {error}").replace("\0", "\ufffd")
+    return words.encode("utf-8", "backslashreplace").decode()[:LONGEST_ERROR]
+
+
 def _backoff(topic: Topic, attempt: int) -> timedelta:
-    delay: timedelta = min(LONGEST_BACKOFF, topic.backoff * 2 ** min(attempt, 20))
-    return delay * random.uniform(0.8, 1.2)  # noqa: S311  spreads retries, protects nothing
+    delay: timedelta = topic.backoff * 2 ** min(attempt, 20)
+    spread = random.uniform(0.8, 1.2)  # noqa: S311  spreads retries, protects nothing
+    return min(LONGEST_BACKOFF / 1.2, delay) * spread

@@ -1,3 +1,5 @@
+from errno import ENOSPC
+
 import marshmallow as ma
 import pytest
 from flask import abort
@@ -57,6 +59,7 @@ def break_down(kind):
         "bug": ZeroDivisionError("secret of the house"),
         "lost": OperationalError("select secret", {}, Exception("secret")),
         "busy": PoolTimeoutError("secret"),
+        "full": OSError(ENOSPC, "secret"),
         "teapot": errors.Unavailable(),
     }[kind]
 
@@ -202,8 +205,8 @@ def test_what_is_our_own_fault_says_nothing_but_the_id(kettle):
     }
 
 
-@pytest.mark.parametrize("kind", ["lost", "busy", "teapot"])
-def test_a_database_that_does_not_answer_is_a_reason_to_repeat(kettle, kind):
+@pytest.mark.parametrize("kind", ["lost", "busy", "full", "teapot"])
+def test_a_database_or_a_disk_that_fails_is_a_reason_to_repeat(kettle, kind):
     response = kettle.get(f"/api/kettle/bugs/{kind}")
     assert (response.status_code, response.json["type"]) == (503, "/problems/unavailable")
     assert response.headers["Retry-After"] == "5"
@@ -242,6 +245,13 @@ def _refusal(statement):
     with pytest.raises(DBAPIError) as caught, db.session.begin_nested():
         db.session.execute(text(statement))
     return caught.value
+
+
+def test_a_database_that_may_only_be_read_is_a_reason_to_repeat(app):
+    db.session.execute(text("set transaction read only"))
+    with app.test_request_context():
+        error = _refusal("create table t ()")
+        assert errors.answer_database(error).status_code == 503
 
 
 def test_a_value_that_the_database_cannot_hold_is_the_callers_to_correct(app):

@@ -128,15 +128,19 @@ def test_a_process_that_dies_is_started_again(checkout):
     assert checkout.status("/readyz") == 200
 
 
-def test_after_a_kill_it_starts_again_on_the_same_data_and_ctrl_c_leaves_nothing(checkout):
+def test_a_kill_ends_everything_and_it_starts_again_on_the_same_data(checkout):
     orphans = checkout.processes()
+    server = Postgres(checkout.servers()).process()
     checkout.process.kill()
     checkout.process.wait()
-    assert orphans
+    assert len(orphans) > 5
+    assert psutil.wait_procs([*orphans, server], timeout=60)[1] == []
+    assert checkout.status("/healthz") is None
     checkout.start()
-    assert not any(each.is_running() for each in orphans)
     assert "Creating the demonstration" not in checkout.output.read_text()
 
+
+def test_ctrl_c_leaves_nothing(checkout):
     ours = checkout.processes()
     assert checkout.stop() == 0
     assert not any(each.is_running() for each in ours)

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from backend.core.files import FilesUnavailable
 from backend.domains.flows.commands import wording
 from backend.domains.flows.services import imports, recovery, sources
 from backend.domains.flows.services.outcomes import Outcome
@@ -92,11 +93,11 @@ def _import(source: Source, options: dict[str, Any]) -> Outcome:
                 is_dry_run=options["dry_run"],
                 progress=progress,
             )
-    except sources.Unreadable as error:
+    except (sources.Unreadable, FilesUnavailable) as error:
         return _unreadable(source.address, error)
 
 
-def _unreadable(name: str, error: sources.Unreadable) -> Outcome:
+def _unreadable(name: str, error: Exception) -> Outcome:
     return Outcome(name=name, status="failed", message=str(error))
 
 

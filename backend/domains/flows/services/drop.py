@@ -5,19 +5,19 @@ receipt and the job are committed right after it; if they are not, the file goes
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
 import structlog
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 
 from backend.core import database
 from backend.core.config import current_settings
 from backend.core.database import db
-from backend.domains.flows.models import FlowLook, FlowWaiting
+from backend.domains.flows.models import FlowWaiting
 from backend.domains.flows.services import folders, imports, looks, places, receipts, waiting
 from backend.domains.flows.services.looks import Seen
 from backend.domains.flows.services.receipts import Delivery
@@ -41,13 +41,16 @@ class Found:
 def collect() -> int:
     """Claim every file that is finished, and return how many; nothing is read of them yet."""
     root = places.drop_folder()
-    if root is None or not root.is_dir():
+    if root is None:
+        return 0
+    if not root.is_dir():
+        log.warning("drop folder away")
         return 0
     _return_abandoned(root)
     found = list(_list(root))
     with database.transaction():
         ready = looks.steady(SOURCE, [each.seen for each in found])
-        _forget_gone(found)
+        looks.forget_others(SOURCE, [each.seen.name for each in found])
     claimed = 0
     for each in sorted(found, key=lambda one: one.seen.modified):
         since = ready.get(each.seen.name)
@@ -63,34 +66,29 @@ def _list(root: Path) -> Iterator[Found]:
         for entry in entries:
             if entry.name.startswith(".") or entry.name.endswith(UNFINISHED):
                 continue
-            if not entry.is_file(follow_symlinks=False):
-                continue
             try:
-                status = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:
+                if entry.is_file(follow_symlinks=False):
+                    yield Found(Path(entry.path), _look(Path(entry.path)))
+            except OSError:
                 continue
-            # A name need not be text; what stands for it in the database is.
-            name = os.fsencode(entry.name).decode("utf-8", "backslashreplace")
-            yield Found(Path(entry.path), Seen(name, status.st_size, status.st_mtime_ns))
 
 
-def _forget_gone(found: Iterable[Found]) -> None:
-    names = [each.seen.name for each in found]
-    gone = delete(FlowLook).where(FlowLook.source == SOURCE, FlowLook.name.not_in(names))
-    db.session.execute(gone)
+def _look(path: Path) -> Seen:
+    status = path.lstat()
+    return Seen(looks.shown(os.fsencode(path.name)), status.st_size, status.st_mtime_ns)
 
 
 def _is_finished(found: Found, since: datetime) -> bool:
     """Whether it ends as a flow file does, or has not grown for long enough to be judged so."""
     try:
-        with found.path.open("rb") as stream:
+        with folders.opened(found.path) as stream:
             if has_trailer(stream, found.seen.size):
                 return True
     except FileNotFoundError:
         return False
     except OSError as error:
+        # In the end it is taken as it is, so that somebody is told.
         log.warning("file not readable", error=type(error).__name__)
-        return False
     return datetime.now(UTC) - since > current_settings().flows_drop_patience
 
 
@@ -102,7 +100,10 @@ def has_trailer(stream: BinaryIO, size: int) -> bool:
 
 
 def _claim(root: Path, found: Found) -> bool:
-    """Rename the file and ask for its import; whoever finds it gone has lost the race."""
+    """Rename the file and ask for its import; whoever finds it gone has lost the race.
+
+    What keeps one file from being moved keeps none of the others.
+    """
     label = receipts.label(found.path.name)
     delivery = Delivery(name=label, channel="drop", actor="drop folder", source=str(root))
     try:
@@ -115,10 +116,19 @@ def _claim(root: Path, found: Found) -> bool:
             db.session.flush()
             target = root / places.PROCESSING / row.location
             target.parent.mkdir(parents=True)
-            found.path.rename(target)
+            _rename(found, target)
     except FileNotFoundError:
         return False
+    except OSError as error:
+        log.warning("file not claimed", error=type(error).__name__)
+        return False
     return True
+
+
+def _rename(found: Found, target: Path) -> None:
+    if _look(found.path) != found.seen:
+        raise FileNotFoundError  # What was looked at is no longer there; somebody writes anew.
+    found.path.rename(target)
 
 
 def _return_abandoned(root: Path) -> None:
@@ -129,11 +139,13 @@ def _return_abandoned(root: Path) -> None:
     before = datetime.now(UTC) - ABANDONED
     for folder in processing.iterdir():
         try:
-            changed = datetime.fromtimestamp(folder.stat().st_mtime, UTC)
+            changed = datetime.fromtimestamp(folder.lstat().st_mtime, UTC)
             if changed < before and not _has_receipt(folder.name):
                 _give_back(root, folder)
         except FileNotFoundError:
             continue
+        except OSError as error:
+            log.warning("file not returned", error=type(error).__name__)
 
 
 def _has_receipt(name: str) -> bool:
@@ -145,7 +157,10 @@ def _has_receipt(name: str) -> bool:
 
 
 def _give_back(root: Path, folder: Path) -> None:
-    for path in folder.iterdir():
-        folders.move(path, root)
-    folder.rmdir()
+    if folder.is_dir() and not folder.is_symlink():
+        for path in folder.iterdir():
+            folders.move(path, root)
+        folder.rmdir()
+    else:
+        folders.move(folder, root)  # Somebody put it here, where it would never be seen.
     log.warning("abandoned file returned")

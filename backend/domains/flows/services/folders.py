@@ -1,10 +1,13 @@
 """Moving files between folders of this machine so that nothing is overwritten or half there."""
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
+from typing import BinaryIO
 
 _LONGEST = 200  # Bytes of a name; the file system ends at 255, and suffixes follow.
 
@@ -14,6 +17,19 @@ def safe_name(label: str) -> str:
     name = label.encode("utf-8", "replace")[:_LONGEST].decode("utf-8", "ignore")
     name = name.replace("/", "_").replace("\0", "_").lstrip(".")
     return name or "unnamed"
+
+
+def opened(path: Path) -> BinaryIO:
+    """Open a file for reading; what is a link or a pipe by now is not followed nor waited for.
+
+    :raises OSError: when it cannot be opened or is no file
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    stream = os.fdopen(descriptor, "rb")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        stream.close()
+        raise OSError(errno.EINVAL, "this is no file", str(path))
+    return stream
 
 
 def move(path: Path, folder: Path, *, reason: str | None = None) -> Path:
@@ -26,9 +42,12 @@ def move(path: Path, folder: Path, *, reason: str | None = None) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     for target in _targets(path, folder):
+        note = target.with_name(f"{target.name}.reason.txt")
+        if reason is not None and note.exists() and not target.exists():
+            continue  # The note's name is that of somebody's file.
         if _place(path, target):
             if reason is not None:
-                _write(target.with_name(f"{target.name}.reason.txt"), reason)
+                _write(note, reason)
             with suppress(FileNotFoundError):
                 path.unlink()
             return target
@@ -37,16 +56,22 @@ def move(path: Path, folder: Path, *, reason: str | None = None) -> Path:
 
 def _targets(path: Path, folder: Path) -> Iterator[Path]:
     yield folder / path.name
-    with path.open("rb") as content:
-        digest = sha256()
-        while block := content.read(1024 * 1024):
-            digest.update(block)
-    suffixed = f"{path.stem}.{digest.hexdigest()[:12]}"
+    suffixed = f"{path.stem}.{_digest(path)[:12]}"
     yield folder / f"{suffixed}{path.suffix}"
     number = 2
     while True:
         yield folder / f"{suffixed}-{number}{path.suffix}"
         number += 1
+
+
+def _digest(path: Path) -> str:
+    try:
+        with opened(path) as content:
+            return file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]  # it reads
+    except FileNotFoundError:
+        raise
+    except OSError:  # What cannot be read is told from others by its name alone.
+        return sha256(os.fsencode(path.name)).hexdigest()
 
 
 def _place(path: Path, target: Path) -> bool:

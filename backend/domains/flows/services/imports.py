@@ -77,6 +77,7 @@ def import_file(
 
     :raises InOtherHands: when another process is at the receipt that the delivery names
     :raises NotWaiting: when that receipt's import has ended
+    :raises FilesUnavailable: when its bytes cannot be kept, which is no fault of the file's
     """
     began = time.monotonic()
     task = _Import(delivery=delivery, options=options, is_dry_run=is_dry_run, progress=progress)
@@ -85,6 +86,9 @@ def import_file(
             task.take_up_receipt()
             outcome = task.run(copy, is_whole=is_whole)
     except (receipts.InOtherHands, receipts.NotWaiting):
+        raise
+    except files.FilesUnavailable:
+        task.leave()
         raise
     except _LeftAsItWas as left:
         outcome = left.outcome
@@ -103,10 +107,7 @@ def import_file(
 
 @contextmanager
 def _opened(stream: BinaryIO, delivery: Delivery) -> Iterator[tuple[BinaryIO, bool]]:
-    """Give a copy of the stream to work on, or only the head of what cannot be a flow file.
-
-    So gigabytes of something else are refused without being read.
-    """
+    """Give a copy of the stream, or only the head of what is none, however much there is."""
     head = stream.read(_HEAD)
     if not head.startswith(_STARTS):
         yield BytesIO(head), len(head) < _HEAD
@@ -176,6 +177,12 @@ class _Import:
         self.tally.note(findings)
         return self._end("rejected", messages.rejected(findings))
 
+    def leave(self) -> None:
+        """Have a receipt that was accepted wait as before, and count no try."""
+        if self.receipt is not None:
+            with database.transaction():
+                receipts.set_back(self.receipt.id, "", is_counted=False)
+
     def fail(self, message: str) -> Outcome:
         """Record a failure in a transaction of its own; everything else is rolled back."""
         self.tally = loading.Tally()
@@ -183,9 +190,7 @@ class _Import:
             if self.delivery.receipt_id is not None:
                 receipts.set_back(self.delivery.receipt_id, message)
                 return self._outcome("failed", message, None)
-            file = None
-            if self.file_id is not None:
-                file = receipts.running(self.file_id)
+            file = receipts.running(self.file_id) if self.file_id is not None else None
             return self._end("failed", message, file)
 
     def _judge(self, batches: Iterator[d0010.Batch]) -> Outcome:

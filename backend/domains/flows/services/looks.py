@@ -1,10 +1,10 @@
 """What a watched folder held when it was last looked at, so that only what rests is taken."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import case, delete, func, select
+from sqlalchemy import ARRAY, ColumnElement, Text, case, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from backend.core.database import db
@@ -22,6 +22,11 @@ class Seen(NamedTuple):
     modified: int
 
 
+def shown(name: bytes) -> str:
+    """Return a text that stands for this name of a file and for no other, as names need be none."""
+    return name.replace(b"\\", rb"\\").decode("utf-8", "backslashreplace")
+
+
 def steady(source: str, seen: Collection[Seen]) -> dict[str, datetime]:
     """Note this look, and return since when the files have been the same, of those that rest.
 
@@ -33,7 +38,7 @@ def steady(source: str, seen: Collection[Seen]) -> dict[str, datetime]:
     now = func.clock_timestamp()
     rows = [
         {"source": source, "name": name, "size_bytes": size, "modified": modified}
-        for name, size, modified in seen
+        for name, size, modified in {each.name: each for each in seen}.values()
     ]
     for start in range(0, len(rows), _BATCH):
         _note([row | {"steady_since": now} for row in rows[start : start + _BATCH]])
@@ -41,7 +46,7 @@ def steady(source: str, seen: Collection[Seen]) -> dict[str, datetime]:
         FlowLook.source == source,
         FlowLook.taken_at.is_(None),
         FlowLook.steady_since <= now - SETTLE,
-        FlowLook.name.in_([each.name for each in seen]),
+        FlowLook.name == func.any(_names(each.name for each in seen)),
     )
     return {row.name: row.steady_since for row in db.session.execute(resting)}
 
@@ -58,6 +63,17 @@ def _note(rows: list[dict[str, Any]]) -> None:
         "taken_at": case((is_same, FlowLook.taken_at), else_=None),
     }
     db.session.execute(new.on_conflict_do_update(index_elements=["source", "name"], set_=changed))
+
+
+def forget_others(source: str, names: Iterable[str]) -> None:
+    """Forget the files that are no longer there."""
+    is_gone = FlowLook.name != func.all(_names(names))
+    db.session.execute(delete(FlowLook).where(FlowLook.source == source, is_gone))
+
+
+def _names(names: Iterable[str]) -> ColumnElement[list[str]]:
+    """Return the names as one parameter, as a statement takes no more than 65,535."""
+    return literal(list(names), ARRAY(Text))
 
 
 def taken(source: str) -> dict[str, str]:

@@ -10,6 +10,8 @@ INTERRUPTED = "The import was interrupted, and nothing of it was kept. Import th
 
 GONE = "The file was taken away before it could be imported."
 
+UNREADABLE = "The file may not be read. Give the worker the right to read it, and bring it again."
+
 
 def over_size_limit(limit: int | None) -> d0010.Finding:
     """Return the finding for more bytes than this way in accepts."""

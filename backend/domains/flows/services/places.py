@@ -1,7 +1,9 @@
 """Where the bytes of a file wait, and where they go when it has been imported."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 from uuid import uuid4
 
 from backend.core import files
@@ -12,6 +14,7 @@ from backend.domains.flows.services import files as receipts
 from backend.domains.flows.services import folders
 from backend.domains.flows.services.archive import FOLDER
 
+STAGED = f"{FOLDER}/staged"
 PROCESSING, PROCESSED, QUARANTINE = "processing", "processed", "quarantine"
 GOOD = {"imported", "imported_with_errors", "duplicate"}
 _FINDINGS_TOLD = 20
@@ -32,9 +35,23 @@ def stage(copy: BinaryIO, raw_hash: str) -> str:
 
     Two uploads of the same bytes do not share it, so that the end of one is not the other's.
     """
-    key = f"{FOLDER}/staged/{raw_hash}-{uuid4().hex[:12]}"
+    key = f"{STAGED}/{raw_hash}-{uuid4().hex[:12]}"
     files.keep(copy, key)
     return key
+
+
+@contextmanager
+def staged(key: str) -> Iterator[None]:
+    """Remove the staged bytes again when the block does not come to promise their import.
+
+    The commit is left out: nobody knows of one that failed whether the database has it.
+    """
+    try:
+        yield
+    except BaseException:
+        with suppress(files.FilesUnavailable):
+            files.remove(key)
+        raise
 
 
 def opened(waiting: FlowWaiting) -> BinaryIO:
@@ -44,7 +61,9 @@ def opened(waiting: FlowWaiting) -> BinaryIO:
     :raises DropFolderMissing: when they are in a folder that is no longer set
     """
     if waiting.place == "folder":
-        return cast("BinaryIO", _path(waiting).open("rb"))
+        if not _root().is_dir():
+            raise DropFolderMissing("The drop folder is away.")
+        return folders.opened(_path(waiting))
     return files.opened(waiting.location)
 
 
@@ -69,7 +88,7 @@ def _settle(waiting: FlowWaiting, file: FlowFile) -> None:
             folders.move(path, root / PROCESSED)
         else:
             folders.move(path, root / QUARANTINE, reason=_reason(file))
-    if path.parent.exists():
+    with suppress(OSError):  # Whatever else lies there is not ours to remove.
         path.parent.rmdir()
 
 

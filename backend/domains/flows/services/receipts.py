@@ -133,10 +133,14 @@ def reopen(file_id: int, options: d0010.Options) -> FlowFile:
     return file
 
 
-def set_back(file_id: int, message: str) -> None:
+def set_back(file_id: int, message: str, *, is_counted: bool = True) -> None:
     """Have a receipt wait again whose import did not come to its end."""
     again = update(FlowFile).where(FlowFile.id == file_id, FlowFile.status == "running")
-    db.session.execute(again.values(status="waiting", message=message))
+    again = again.values(status="waiting", message=message)
+    is_there = db.session.scalar(again.returning(FlowFile.id)) is not None
+    if is_there and not is_counted:
+        tried = update(FlowWaiting).where(FlowWaiting.file_id == file_id)
+        db.session.execute(tried.values(tries=FlowWaiting.tries - 1))
 
 
 def hold(file_id: int) -> None:

@@ -29,11 +29,11 @@ def collect() -> int:
     address = current_settings().flows_sftp
     if not address:
         return 0
-    from backend.domains.flows.services import sftp  # noqa: PLC0415  heavy, and for workers alone
+    from backend.domains.flows.services import fetches, sftp  # noqa: PLC0415  heavy, and for workers alone
 
     name = without_password(address)
     try:
-        count = sftp.fetch(address, name)
+        count = fetches.fetch(address, name)
     except sftp.Barred as error:
         _note(name, "stopped", str(error))
         return 0

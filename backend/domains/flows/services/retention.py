@@ -10,8 +10,10 @@ from backend.core import audit, database, files
 from backend.core.config import current_settings
 from backend.core.database import db
 from backend.domains.flows.models import FlowFile, FlowFinding, FlowQuarantine, FlowWaiting
+from backend.domains.flows.services import places
 
 BATCH = 200
+UNCLAIMED = timedelta(days=1)
 
 
 def enforce() -> dict[str, int]:
@@ -23,6 +25,7 @@ def enforce() -> dict[str, int]:
     removed = {
         "originals": _repeat(_remove_originals, settings.flows_archive_days),
         "findings_of_files": _repeat(_remove_findings, settings.flows_findings_days),
+        "unclaimed_bytes": _remove_unclaimed(),
     }
     if any(removed.values()):
         with database.transaction():
@@ -60,6 +63,17 @@ def _remove_originals(before: datetime) -> int:
     gone = update(FlowFile).where(FlowFile.archive_key.in_(keys)).values(archive_key=None)
     db.session.execute(gone)
     return len(keys)
+
+
+def _remove_unclaimed() -> int:
+    """Remove staged bytes that nothing waits for, as a crash between two steps leaves them."""
+    old = files.aged(places.STAGED, before=datetime.now(UTC) - UNCLAIMED)
+    with database.transaction():
+        query = select(FlowWaiting.location).where(FlowWaiting.place == "staged")
+        unclaimed = set(old) - set(db.session.scalars(query))
+    for key in unclaimed:
+        files.remove(key)
+    return len(unclaimed)
 
 
 def _remove_findings(before: datetime) -> int:

@@ -1,37 +1,21 @@
-"""Fetching files from the remote server by SFTP.
+"""A connection to somebody else's server by SFTP, of which little is taken for granted.
 
-It is imported where it is used: what it stands on would be a twentieth of the web process.
+It proves by its host key to be the one that is known, answers in time, and may have files whose
+names are no text.
 """
 
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from hashlib import file_digest
-from tempfile import TemporaryFile
-from typing import BinaryIO, cast
+from threading import Timer
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import paramiko  # type: ignore[import-untyped]  # it has no types
-import structlog
-from sqlalchemy import update
 
-from backend.core import database
 from backend.core.config import InvalidSettings, current_settings
-from backend.core.database import db
-from backend.domains.flows.models import FlowLook
-from backend.domains.flows.services import drop, imports, looks, places, receipts, waiting
-from backend.domains.flows.services.looks import Seen
-from backend.domains.flows.services.receipts import Delivery
-from backend.domains.flows.services.sources import UNFINISHED
-
-log = structlog.get_logger(__name__)
 
 PATIENCE = 10.0  # Seconds for each step of a connection.
-SILENCE = 30.0  # Seconds without an answer.
-PROCESSED = "processed"
-_BLOCK = 256 * 1024
-_SUFFIX = 12
+SILENCE = 30.0  # Seconds without an answer, and for all the steps until the folder is open.
 
 
 class Barred(Exception):
@@ -39,11 +23,7 @@ class Barred(Exception):
 
 
 class Away(Exception):
-    """The server is not there, or stopped answering; the message is the kind of error."""
-
-
-class Changed(Exception):
-    """The file was not the same at the end as at the beginning."""
+    """The server did not answer, or no longer."""
 
 
 class _OnlyKnown(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # untyped upstream
@@ -51,124 +31,82 @@ class _OnlyKnown(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # untype
         raise Barred("its host key is unknown")
 
 
-def fetch(address: str, source: str) -> int:
-    """Fetch what is finished on the server, and return how many files that were.
+class _Names(paramiko.Message):  # type: ignore[misc]  # untyped upstream
+    def get_text(self) -> str:
+        name: bytes = self.get_string()
+        return name.decode("utf-8", "surrogateescape")
 
-    :raises Barred: when the server is not the one that is known
-    :raises Away: when it cannot be reached, or not to the end
+
+class Client(paramiko.SFTPClient):  # type: ignore[misc]  # untyped upstream
+    """A client that lists a folder also when some names in it are no text."""
+
+    def _request(self, kind: int, *words: object) -> tuple[int, Any]:
+        kind, answer = super()._request(kind, *words)
+        if kind == paramiko.sftp.CMD_NAME:
+            answer.__class__ = _Names
+        return kind, answer
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Client]:
+    """Connect with our key to a server whose key is known; no password is ever sent.
+
+    :raises Barred: when its key is not the one that is known
+    :raises Away: when it does not answer, or no longer, also while it is used
     """
     try:
-        with _connected(address) as server:
-            return _fetch_all(server, source, unquote(urlsplit(address).path).lstrip("/") or ".")
-    except paramiko.BadHostKeyException as error:
-        raise Barred("its host key has changed") from error
-    except (OSError, EOFError, paramiko.SSHException) as error:
+        with _connection(address) as server:
+            yield server
+    except (OSError, EOFError, paramiko.SSHException, paramiko.SFTPError) as error:
         raise Away(type(error).__name__) from error
 
 
 @contextmanager
-def _connected(address: str) -> Iterator[paramiko.SFTPClient]:
-    """Connect with our key to a server whose key is known; no password is ever sent."""
-    settings, parts = current_settings(), urlsplit(address)
+def _connection(address: str) -> Iterator[Client]:
+    parts = urlsplit(address)
     if parts.scheme != "sftp" or not parts.hostname or parts.password:
         raise InvalidSettings("QUINTET_FLOWS_SFTP is like sftp://user@host:22/folder")
     with paramiko.SSHClient() as client:
-        if settings.flows_sftp_host_keys:
-            client.load_host_keys(settings.flows_sftp_host_keys)
-        client.set_missing_host_key_policy(_OnlyKnown())
-        client.connect(
-            parts.hostname,
-            parts.port or 22,
-            username=unquote(parts.username or ""),
-            key_filename=settings.flows_sftp_key or None,
-            allow_agent=False,
-            look_for_keys=False,
-            timeout=PATIENCE,
-            banner_timeout=PATIENCE,
-            auth_timeout=PATIENCE,
-        )
-        with client.open_sftp() as server:
+        _load_keys(client)
+        # Some steps wait without end for a server that is there and says nothing.
+        watchdog = Timer(SILENCE, client.close)
+        watchdog.start()
+        try:
+            _connect(client, parts.hostname, parts.port or 22, unquote(parts.username or ""))
+            server = Client.from_transport(client.get_transport())
             server.get_channel().settimeout(SILENCE)
+        except paramiko.BadHostKeyException as error:
+            raise Barred("its host key has changed") from error
+        finally:
+            watchdog.cancel()
+        with server:
             yield server
 
 
-def _fetch_all(server: paramiko.SFTPClient, source: str, folder: str) -> int:
-    server.chdir(folder)
-    seen = list(_list(server))
-    with database.transaction():
-        ready = looks.steady(source, seen)
-        taken = looks.taken(source)
-    _move_taken(
-        server, source, {each.name: taken[each.name] for each in seen if each.name in taken}
-    )
-    count = 0
-    for each in sorted(seen, key=lambda one: one.modified):
-        since = ready.get(each.name)
-        if since is None:
-            continue
+def _load_keys(client: paramiko.SSHClient) -> None:
+    client.set_missing_host_key_policy(_OnlyKnown())
+    if path := current_settings().flows_sftp_host_keys:
         try:
-            count += _fetch(server, source, each, since)
-        except (FileNotFoundError, PermissionError, Changed) as error:
-            log.warning("file not fetched", error=type(error).__name__)
-    return count
+            client.load_host_keys(path)
+        except OSError as error:
+            raise Barred("the file of its host keys cannot be read") from error
 
 
-def _list(server: paramiko.SFTPClient) -> Iterator[Seen]:
-    for entry in server.listdir_attr("."):
-        name = entry.filename
-        is_step = "/" not in name and "\0" not in name
-        is_finished = not name.startswith(".") and not name.endswith(UNFINISHED)
-        if stat.S_ISREG(entry.st_mode or 0) and is_step and is_finished:
-            yield Seen(name, entry.st_size or 0, int(entry.st_mtime or 0))
+def _connect(client: paramiko.SSHClient, host: str, port: int, user: str) -> None:
+    client.connect(
+        host,
+        port,
+        username=user,
+        key_filename=current_settings().flows_sftp_key or None,
+        allow_agent=False,
+        look_for_keys=False,
+        timeout=PATIENCE,
+        banner_timeout=PATIENCE,
+        auth_timeout=PATIENCE,
+        channel_timeout=PATIENCE,
+    )
 
 
-def _fetch(server: paramiko.SFTPClient, source: str, seen: Seen, since: datetime) -> bool:
-    """Fetch one file into a copy of our own; only when all of it is there is it accepted."""
-    with TemporaryFile() as unnamed:
-        copy = cast("BinaryIO", unnamed)
-        with server.open(seen.name, "rb") as remote:
-            remote.prefetch(seen.size)
-            while block := remote.read(_BLOCK):
-                copy.write(block)
-        if copy.tell() != seen.size or server.stat(seen.name).st_size != seen.size:
-            raise Changed
-        is_old = datetime.now(UTC) - since > current_settings().flows_drop_patience
-        if not drop.has_trailer(copy, seen.size) and not is_old:
-            return False
-        copy.seek(0)
-        digest = file_digest(copy, "sha256").hexdigest()  # type: ignore[arg-type]  # it reads
-        key = places.stage(copy, digest)
-    _accept(source, seen, digest, key)
-    _move_taken(server, source, {seen.name: digest})
-    return True
-
-
-def _accept(source: str, seen: Seen, digest: str, key: str) -> None:
-    """Commit receipt, job and ledger; from here on the file is ours, whatever becomes of theirs."""
-    label = receipts.label(seen.name)
-    delivery = Delivery(name=label, channel="sftp", actor="remote server", source=source)
-    with database.transaction():
-        file, _ = waiting.add(
-            delivery, imports.rules(), size=seen.size, place="staged", location=key
-        )
-        taken = update(FlowLook).where(FlowLook.source == source, FlowLook.name == seen.name)
-        db.session.execute(
-            taken.values(taken_at=datetime.now(UTC), raw_hash=digest, file_id=file.id)
-        )
-
-
-def _move_taken(server: paramiko.SFTPClient, source: str, taken: dict[str, str]) -> None:
-    """Move their files out of the way; where that is not allowed, the ledger remembers them."""
-    if not taken:
-        return
-    try:
-        if PROCESSED not in server.listdir("."):
-            server.mkdir(PROCESSED)
-        there = set(server.listdir(PROCESSED))
-        for name, digest in taken.items():
-            suffix = f".{digest[:_SUFFIX]}" if name in there else ""
-            server.rename(name, f"{PROCESSED}/{name}{suffix}")
-            with database.transaction():
-                looks.forget(source, name)
-    except OSError as error:
-        log.info("files stay on the server", error=type(error).__name__)
+def raw(name: str) -> bytes:
+    """Return a listed name as the server has it."""
+    return name.encode("utf-8", "surrogateescape")

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID
 
-from backend.core import database
+from backend.core import database, files
 from backend.core.config import current_settings
 from backend.domains.flows import d0010
 from backend.domains.flows.services import imports, outcomes, places, waiting
@@ -64,17 +64,24 @@ class Result:
 
 
 def take_in(uploads: Sequence[Upload], *, sender: Sender, options: d0010.Options) -> list[Result]:
-    """Import the files, each by itself; those beyond the limit of a request wait for a job."""
+    """Import the files, each by itself; those beyond the limit of a request wait for a job.
+
+    :raises FilesUnavailable: when one cannot be kept, with what became of those before it
+    """
     left = current_settings().flows_async_bytes
-    results = []
+    results: list[Result] = []
     for upload in uploads:
         size = _size(upload.stream)
         delivery = _delivery(upload, sender)
-        if size > left and imports.is_flow_file(upload.stream):
-            outcome = _accept(upload, delivery, options, size)
-        else:
-            outcome = imports.import_file(upload.stream, delivery=delivery, options=options)
-            left -= size
+        try:
+            if size > left and imports.is_flow_file(upload.stream):
+                outcome = _accept(upload, delivery, options, size)
+            else:
+                outcome = imports.import_file(upload.stream, delivery=delivery, options=options)
+                left -= size
+        except files.FilesUnavailable as error:
+            error.extensions["data"] = [each.as_json() for each in results]
+            raise
         results.append(Result(outcome=outcome))
     return results
 
@@ -89,7 +96,7 @@ def _accept(upload: Upload, delivery: Delivery, options: d0010.Options, size: in
     """Stage the bytes, and only then promise their import."""
     digest = file_digest(upload.stream, "sha256").hexdigest()  # type: ignore[arg-type]  # it reads
     key = places.stage(upload.stream, digest)
-    with database.transaction():
+    with database.transaction(), places.staged(key):
         file, _ = waiting.add(delivery, options, size=size, place="staged", location=key)
     return Outcome(
         name=file.name,

@@ -103,6 +103,11 @@ def _try(file: FlowFile, waiting: FlowWaiting) -> None:
     except FileNotFoundError:
         _give_up(file.id, messages.GONE)
         return
+    except OSError:
+        if waiting.place != "folder":
+            raise
+        _give_up(file.id, messages.UNREADABLE)
+        return
     is_last = waiting.tries + 1 == TRIES
     with stream, suppress(receipts.NotWaiting):
         outcome = imports.import_file(

@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import threading
+import time
 from datetime import datetime
 from decimal import Decimal
 from io import BytesIO
@@ -193,6 +194,9 @@ class Server:
         self.root = root
         self.keys = [asyncssh.generate_private_key("ssh-ed25519") for _ in range(2)]
         self.is_read_only = False
+        self.silence = 0.0  # Seconds before it answers anything once somebody is signed in.
+        self.refused = set()  # Names that it fails to open.
+        self.while_read = lambda: None
         self.sessions = 0
         self.connections = []
         self._authorized = asyncssh.import_authorized_keys(user_key.export_public_key().decode())
@@ -255,7 +259,17 @@ class Folder(asyncssh.SFTPServer):
     def __init__(self, channel, server):
         self._server = server
         server.sessions += 1
+        time.sleep(server.silence)
         super().__init__(channel, chroot=os.fsencode(server.root))
+
+    def open(self, path, pflags, attrs):
+        if os.path.basename(path) in self._server.refused:  # noqa: PTH119  bytes
+            raise asyncssh.SFTPFailure("in use by another program")
+        return super().open(path, pflags, attrs)
+
+    def read(self, file_obj, offset, size):
+        self._server.while_read()
+        return super().read(file_obj, offset, size)
 
     def rename(self, oldpath, newpath):
         self._refuse()

@@ -49,7 +49,7 @@ def test_originals_go_after_their_time_and_readings_stay(keep, take_in, example)
 
     removed = retention.enforce()
 
-    assert removed == {"originals": 1, "findings_of_files": 0}
+    assert removed == {"originals": 1, "findings_of_files": 0, "unclaimed_bytes": 0}
     assert (has_original(old), has_original(new)) == (False, True)
     assert len(db.session.scalars(select(FlowReading)).all()) == 8
     assert files.lines_if_kept(db.session.get_one(FlowFile, old), 4) == []
@@ -82,7 +82,7 @@ def test_findings_go_after_their_time_and_totals_stay(keep, take_in, example):
     file_id = take_in(example.swap(5, "1987.5", "19X7.5")).file_id
     age(file_id, 8)
 
-    assert retention.enforce() == {"originals": 0, "findings_of_files": 1}
+    assert retention.enforce() == {"originals": 0, "findings_of_files": 1, "unclaimed_bytes": 0}
 
     assert db.session.scalars(select(FlowFinding)).all() == []
     assert db.session.get_one(FlowFile, file_id).errors_total == 1
@@ -92,6 +92,6 @@ def test_nothing_goes_unless_it_is_set(keep, take_in, example):
     keep()
     file_id = take_in(example.swap(5, "1987.5", "19X7.5")).file_id
     age(file_id, 10_000)
-    assert retention.enforce() == {"originals": 0, "findings_of_files": 0}
+    assert retention.enforce() == {"originals": 0, "findings_of_files": 0, "unclaimed_bytes": 0}
     assert has_original(file_id)
     assert db.session.scalars(select(AuditEvent)).all() == []

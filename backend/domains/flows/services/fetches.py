@@ -1,0 +1,161 @@
+"""Fetching what is finished on somebody else's server; for workers alone, as SFTP is heavy."""
+
+import stat
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from errno import EACCES, ENOENT
+from hashlib import file_digest
+from tempfile import TemporaryFile
+from typing import BinaryIO, NamedTuple, cast
+from urllib.parse import unquote, urlsplit
+
+import structlog
+from sqlalchemy import update
+
+from backend.core import database
+from backend.core.config import current_settings
+from backend.core.database import db
+from backend.domains.flows.models import FlowLook
+from backend.domains.flows.services import drop, imports, looks, places, receipts, sftp, waiting
+from backend.domains.flows.services.looks import Seen
+from backend.domains.flows.services.receipts import Delivery
+from backend.domains.flows.services.sftp import Client
+from backend.domains.flows.services.sources import UNFINISHED
+
+log = structlog.get_logger(__name__)
+
+PROCESSED = "processed"
+_BLOCK = 256 * 1024
+_AHEAD = 64  # Requests of 32 kB that are asked for before they are written.
+_SUFFIX = 12
+_LONGEST = 255
+
+
+class Changed(Exception):
+    """The file was not the same at the end as at the beginning."""
+
+
+class Found(NamedTuple):
+    """A file on the server: its name there, and how it looks."""
+
+    key: bytes
+    seen: Seen
+
+
+def fetch(address: str, source: str) -> int:
+    """Fetch what is finished on the server, and return how many files that were.
+
+    :raises Barred: when it did not prove to be the one that is known
+    :raises Away: when it does not answer, or no longer
+    """
+    with sftp.connected(address) as server:
+        return _fetch_all(server, source, unquote(urlsplit(address).path).lstrip("/") or ".")
+
+
+def _fetch_all(server: Client, source: str, folder: str) -> int:
+    server.chdir(folder)
+    found = {each.seen.name: each for each in _list(server)}
+    with database.transaction():
+        looks.forget_others(source, found)
+        ready = looks.steady(source, [each.seen for each in found.values()])
+        taken = looks.taken(source)
+    _move_taken(server, source, [(found[name], digest) for name, digest in taken.items()])
+    count = 0
+    for each in sorted(found.values(), key=lambda one: one.seen.modified):
+        since = ready.get(each.seen.name)
+        if since is None:
+            continue
+        try:
+            count += _fetch(server, source, each, since)
+        except (OSError, Changed) as error:
+            if not _is_about_one_file(server, error):
+                raise
+            log.warning("file not fetched", error=type(error).__name__)
+    return count
+
+
+def _is_about_one_file(server: Client, error: Exception) -> bool:
+    """Return whether the server itself refused, in good order, what was asked of it."""
+    if isinstance(error, Changed):
+        return True
+    is_answer = isinstance(error, OSError) and error.errno in {None, ENOENT, EACCES}
+    is_cut = isinstance(error, TimeoutError | ConnectionError) or server.get_channel().closed
+    return is_answer and not is_cut
+
+
+def _list(server: Client) -> Iterator[Found]:
+    for entry in server.listdir_attr("."):
+        name = entry.filename
+        is_step = "/" not in name and "\0" not in name and len(name) <= _LONGEST
+        is_finished = not name.startswith(".") and not name.endswith(UNFINISHED)
+        if stat.S_ISREG(entry.st_mode or 0) and is_step and is_finished:
+            key = sftp.raw(name)
+            seen = Seen(looks.shown(key), entry.st_size or 0, int(entry.st_mtime or 0))
+            yield Found(key, seen)
+
+
+def _fetch(server: Client, source: str, found: Found, since: datetime) -> bool:
+    """Fetch one file into a copy of our own; only when all of it is there is it accepted."""
+    with TemporaryFile() as unnamed:
+        copy = cast("BinaryIO", unnamed)
+        _read(server, found, copy)
+        is_old = datetime.now(UTC) - since > current_settings().flows_drop_patience
+        if not drop.has_trailer(copy, found.seen.size) and not is_old:
+            return False
+        copy.seek(0)
+        digest = file_digest(copy, "sha256").hexdigest()  # type: ignore[arg-type]  # it reads
+        key = places.stage(copy, digest)
+    _accept(source, found, digest, key)
+    _move_taken(server, source, [(found, digest)])
+    return True
+
+
+def _read(server: Client, found: Found, copy: BinaryIO) -> None:
+    """Copy the file, no more of it than its size says.
+
+    :raises Changed: when there was less or more, at the end or meanwhile
+    """
+    with server.open(found.key, "rb") as remote:
+        remote.prefetch(found.seen.size, max_concurrent_requests=_AHEAD)
+        while copy.tell() <= found.seen.size and (block := remote.read(_BLOCK)):
+            copy.write(block)
+    if copy.tell() != found.seen.size or server.stat(found.key).st_size != found.seen.size:
+        raise Changed
+
+
+def _accept(source: str, found: Found, digest: str, key: str) -> None:
+    """Commit receipt, job and ledger; from here on the file is ours, whatever becomes of theirs."""
+    seen, label = found.seen, receipts.label(found.key.decode("utf-8", "replace"))
+    delivery = Delivery(name=label, channel="sftp", actor="remote server", source=source)
+    with database.transaction(), places.staged(key):
+        file, _ = waiting.add(
+            delivery, imports.rules(), size=seen.size, place="staged", location=key
+        )
+        taken = update(FlowLook).where(FlowLook.source == source, FlowLook.name == seen.name)
+        db.session.execute(
+            taken.values(taken_at=datetime.now(UTC), raw_hash=digest, file_id=file.id)
+        )
+
+
+def _move_taken(server: Client, source: str, taken: Sequence[tuple[Found, str]]) -> None:
+    """Move their files out of the way; where that is not allowed, the ledger remembers them."""
+    if not taken:
+        return
+    try:
+        if PROCESSED not in server.listdir("."):
+            server.mkdir(PROCESSED)
+        there = {sftp.raw(name) for name in server.listdir(PROCESSED)}
+    except OSError as error:
+        log.info("files stay on the server", error=type(error).__name__)
+        return
+    for found, digest in taken:
+        suffix = f".{digest[:_SUFFIX]}" if found.key in there else ""
+        target = found.key + suffix.encode()
+        try:
+            server.rename(found.key, f"{PROCESSED}/".encode() + target)
+        except OSError as error:
+            log.info("file stays on the server", error=type(error).__name__)
+            continue
+        there.add(target)
+        with database.transaction():
+            looks.forget(source, found.seen.name)
