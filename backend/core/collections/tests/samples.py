@@ -17,6 +17,8 @@ WORDS = (
     *("Größe", "größe", "Ñandú", "ñandú", "日本", "\t", "a\nb", "\\", "null", "ΑΒΓ", "αβγ", "b c"),
 )
 KINDS = ("alpha", "beta", "gamma")
+# The caller whose notes are there from the beginning.
+FILLED = "filled"
 metadata = sa.MetaData()
 
 sample_group = sa.Table(
@@ -170,4 +172,19 @@ def some_rows(number=70):
             "group_id": pick.choice((None, 1, 2, 3)),
         }
         for key in range(1, number + 1)
+    ]
+
+
+def some_notes(number=40):
+    """Return notes of two owners; some of them are deleted."""
+    pick = random.Random(11)
+    return [
+        {
+            "owner": FILLED if key % 3 else "other",
+            "title": f"{pick.choice(WORDS)}{key}",
+            "amount": pick.choice((None, Decimal(0), Decimal(pick.randint(-99, 99)))),
+            "version": pick.randint(1, 3),
+            "deleted_at": pick.choice((None, None, None, datetime(2024, 1, 1, tzinfo=UTC))),
+        }
+        for key in range(number)
     ]
