@@ -109,6 +109,7 @@ def _fill(owner_url, rows):
         metadata.create_all(connection)
         operations = SimpleNamespace(execute=connection.exec_driver_sql)
         collections.attach_trigger(operations, "sample")
+        collections.attach_trigger(operations, "sample_group")
         collections.attach_trigger(operations, "note", owner="owner")
         connection.execute(
             sample_group.insert(), [{"id": n, "title": f"group {n}"} for n in (1, 2, 3)]
@@ -250,7 +251,7 @@ def owner_connection(library):
 
 @pytest.fixture
 def table():
-    return SimpleNamespace(sample=sample, note=note)
+    return SimpleNamespace(sample=sample, note=note, group=sample_group)
 
 
 @pytest.fixture

@@ -111,7 +111,9 @@ def rows_of_the_signed_in():
 
 
 def declare():
-    groups = Collection("sample-groups", model=sample_group, columns=GROUP_COLUMNS)
+    groups = Collection(
+        "sample-groups", model=sample_group, columns=GROUP_COLUMNS, revisions=("sample_group",)
+    )
     samples = Collection(
         "samples",
         model=sample,
@@ -166,6 +168,10 @@ def some_rows(number=70):
                     now + timedelta(minutes=pick.randint(0, 600)),
                     now + timedelta(days=210, minutes=pick.randint(0, 600)),
                     now + timedelta(microseconds=pick.randint(0, 10**6)),
+                    # The evenings of the two short and long days, to their very ends.
+                    now + timedelta(days=pick.choice((1, 211)), minutes=pick.randint(0, 180)),
+                    now + timedelta(days=pick.choice((1, 211)), seconds=3600 * pick.randint(0, 2)),
+                    now + timedelta(days=211, hours=1, microseconds=-1),
                 )
             ),
             "currency": pick.choice(("EUR", "EUR", "GBP")),
