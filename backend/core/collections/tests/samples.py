@@ -139,8 +139,23 @@ def declare_notes(name="notes", scope=own_rows):
         ),
         columns=[
             Col("id", collections.Id()),
-            Col("title", collections.Text(80), sortable=True, create=True, update=True),
-            Col("amount", collections.Money(), sortable=True, create=True, update=True),
+            Col(
+                "title",
+                collections.Text(80),
+                sortable=True,
+                groupable=True,
+                create=True,
+                update=True,
+            ),
+            Col(
+                "amount",
+                collections.Money(),
+                sortable=True,
+                groupable=True,
+                metrics=("sum", "avg", "min", "max"),
+                create=True,
+                update=True,
+            ),
             Col("version", collections.Integer()),
         ],
     )

@@ -30,7 +30,7 @@ def told(response, key):
     """All that an answer tells, but for what differs from one request to the next."""
     passing = {"X-Request-ID", "Content-Length"}  # The body, which is compared, has the key in it.
     headers = {name: v for name, v in response.headers.items() if name not in passing}
-    body = response.json
+    body = response.get_json(silent=True)
     if isinstance(body, dict):
         body = {name: value for name, value in body.items() if name != "instance"}
     return response.status_code, str(body).replace(str(key), "KEY"), headers
