@@ -1,5 +1,8 @@
 import pytest
 
+from backend.core.collections.problems import RecordNotFound
+from backend.core.database import transaction
+
 PATH = "/api/notes"
 NOWHERE = 99_999_999
 MINE, THEIRS = {"X-Caller": "scope mine"}, {"X-Caller": "scope theirs"}
@@ -102,3 +105,42 @@ def test_a_foreign_title_is_no_obstacle_that_tells_of_it(client, foreign):
     made = client.post(PATH, json={"title": "one"}, headers=THEIRS)
     assert made.status_code in {201, 409}
     assert made.status_code == 201 or len(client.get(PATH, headers=THEIRS).json["data"]) == 1
+
+
+@pytest.fixture
+def deleted(client):
+    """The key of a record that somebody else deleted."""
+    key = client.post(PATH, json={"title": "gone"}, headers=MINE).json["data"]["id"]
+    client.delete(f"{PATH}/{key}", headers=MINE)
+    yield key
+    assert client.get(f"{PATH}/{key}", headers=MINE).status_code == 404
+    client.post(f"{PATH}/{key}:restore", headers=MINE)
+    client.patch(f"{PATH}/{key}", json={"title": str(key)}, headers=MINE | {"If-Match": "*"})
+
+
+def test_what_somebody_else_deleted_is_missing_and_stays_deleted(client, deleted):
+    for method, suffix in (("get", ""), ("delete", ""), ("post", ":restore")):
+        call = getattr(client, method)
+        found = [
+            told(call(f"{PATH}/{key}{suffix}", headers=THEIRS), key) for key in (deleted, NOWHERE)
+        ]
+        assert found[0] == found[1]
+        assert found[0][0] == 404
+
+
+def test_a_writer_that_is_called_past_the_doors_sees_no_foreign_record_either(
+    library, declared, foreign, client
+):
+    writer = declared.notes.writer
+    for call in (
+        lambda: writer.update(foreign, {"title": "b"}, 1),
+        lambda: writer.delete(foreign, None),
+        lambda: writer.restore(foreign),
+    ):
+        with (
+            library.test_request_context(headers=THEIRS),
+            pytest.raises(RecordNotFound),
+            transaction(),
+        ):
+            call()
+    assert client.get(f"{PATH}/{foreign}", headers=MINE).json["data"]["title"] == "one"
