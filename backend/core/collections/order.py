@@ -59,8 +59,8 @@ def read_keys(
         else:
             keys[plain] = key
     # The key that every order is given at its end does not count: what was applied can be asked.
-    counted = words[:-1] if words[-1:] == [collection.key] else words
-    if len(counted) > collection.limits.sort_keys:
+    most = collection.limits.sort_keys + (words[-1:] == [collection.key])
+    if len(keys) > most:
         detail = f"At most {collection.limits.sort_keys} keys."
         mistakes.add(name, "too_many_items", detail, at=at)
     return tuple(keys.values())

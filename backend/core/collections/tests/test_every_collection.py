@@ -61,44 +61,39 @@ def test_one_record_is_its_row_of_the_list(shelf):
 
 def wrong_ways(shelf):
     """For a query that is right, ways of making each of its parameters wrong, with their codes."""
-    ways = {}
-    for column in shelf.columns:
-        name, sample = column.name, column.type.sample()
-        free = column.type.name == "text"
-        found = [
-            (f"{name}x{name}", sample, "unknown_parameter"),
-            (name.upper(), sample, "unknown_parameter"),
-            (f"{name}[equals]", sample, "unknown_operator"),
-            (f"{name}[EQ]", sample, "unknown_operator"),
-            (f"{name}[eq][eq]", sample, "unknown_parameter"),
-            (f"{name}[isnull]", "yes", "invalid_value"),
-            (name, "x" * 201, "too_long"),
-        ]
-        if not free:
-            found += [(name, "", "invalid_value"), (name, "null", "invalid_value")]
-            found += [(name, f"{sample}~", "invalid_value")]
-        if "in" in column.operators:
-            found += [(f"{name}[in]", f"{sample},,{sample}", "invalid_value")]
-        if "gte" not in column.operators:
-            found += [(f"{name}[gte]", sample, "operator_not_allowed")]
-        if "contains" not in column.operators:
-            found += [(f"{name}[contains]", sample, "operator_not_allowed")]
-        ways[name] = [(name, sample), *found]
-    ways["sort"] = [
-        ("sort", shelf.key),
-        ("sort", f"{shelf.key}x", "unknown_field"),
-        ("sort", f"{shelf.key}:last", "unknown_field"),
-        ("sort", f"{shelf.key},-{shelf.key}", "duplicate_item"),
-        ("Sort", shelf.key, "unknown_parameter"),
+    key = shelf.key
+    return {column.name: wrong_filters(column) for column in shelf.columns} | {
+        "sort": [
+            ("sort", key),
+            ("sort", f"{key}x", "unknown_field"),
+            ("sort", f"{key}:last", "unknown_field"),
+            ("sort", f"{key},-{key}", "duplicate_item"),
+            ("Sort", key, "unknown_parameter"),
+        ],
+        "fields": [("fields", key), ("fields", "nothing.here", "unknown_field")],
+        "limit": [("limit", "5"), *(("limit", text, "invalid_value") for text in ("0", "+5", ""))],
+        "count": [("count", "none"), ("count", "all", "invalid_value")],
+    }
+
+
+def wrong_filters(column):
+    name, sample, known = column.name, column.type.sample(), column.operators
+    found = [
+        (name, sample),
+        (f"{name}x{name}", sample, "unknown_parameter"),
+        (name.upper(), sample, "unknown_parameter"),
+        (f"{name}[equals]", sample, "unknown_operator"),
+        (f"{name}[EQ]", sample, "unknown_operator"),
+        (f"{name}[eq][eq]", sample, "unknown_parameter"),
+        (f"{name}[isnull]", "yes", "invalid_value"),
+        (name, "x" * 201, "too_long"),
     ]
-    ways["fields"] = [("fields", shelf.key), ("fields", "nothing.here", "unknown_field")]
-    ways["limit"] = [
-        ("limit", "5"),
-        ("limit", "0", "invalid_value"),
-        ("limit", "+5", "invalid_value"),
-    ]
-    ways["count"] = [("count", "none"), ("count", "all", "invalid_value")]
-    return ways
+    if column.type.name != "text":
+        found += [(name, text, "invalid_value") for text in ("", "null", f"{sample}~")]
+    if "in" in known:
+        found.append((f"{name}[in]", f"{sample},,{sample}", "invalid_value"))
+    missing = {"gte", "contains"} - set(known)
+    return found + [(f"{name}[{op}]", sample, "operator_not_allowed") for op in sorted(missing)]
 
 
 @quiet

@@ -67,24 +67,6 @@ def test_groups_are_those_of_python_with_their_totals(data, shelf):
 
 @quiet
 @given(data=st.data())
-def test_the_link_of_each_group_leads_to_exactly_its_rows(data, shelf):
-    keys, _, zone, asked = data.draw(questions(shelf.collection))
-    chosen = data.draw(conditions(shelf.collection, shelf.rows, most=2))
-    chosen = [each for each in chosen if each[0].name != shelf.collection.currency]
-    asked |= {"metrics": "count"} | dict(parameter(*each) for each in chosen)
-    rows = counted(shelf.collection, passing(shelf.rows, chosen))
-    groups = grouped(rows, keys, zone) if keys else {(): rows}
-    answer = shelf.answer(asked, "/aggregates")["data"]
-    for row in answer[:: max(1, len(answer) // 4)]:
-        found = shelf.follow(f"{row['rows']}{'&' if '?' in row['rows'] else '?'}limit=200")
-        assert found.status_code == 200, found.text
-        names = [each[shelf.key] for each in found.json["data"]]
-        expected = groups[tuple(row[key_name(*each)] for each in keys)]
-        assert sorted(names) == sorted(shelf.keys_of(expected)), row["rows"]
-
-
-@quiet
-@given(data=st.data())
 def test_filling_adds_every_bucket_between_the_bounds_and_only_groups_without_rows(data, shelf):
     times = [each for each in keys_of(shelf.collection) if each[0]]
     if not times:
@@ -235,6 +217,27 @@ def test_without_keys_there_is_one_grand_total_also_over_nothing(get):
         "max_number": None,
         "rows": None,
     }
+
+
+def test_an_average_in_the_middle_is_rounded_to_the_even_digit(get, owner_connection, table):
+    row = {"kind": "beta", "day": date(2024, 1, 1), "currency": "EUR"}
+    cents = [("down", 1), ("up", 3)] + [("down", 0), ("up", 0)] * 7
+    rows = [
+        row | {"id": 3000 + at, "label": label, "amount": Decimal(number) / 100}
+        for at, (label, number) in enumerate(cents)
+    ]
+    with owner_connection.begin():
+        owner_connection.execute(table.sample.insert(), rows)
+    try:
+        asked = {"by": "label", "label[in]": "down,up", "metrics": "avg(amount)", "currency": "EUR"}
+        found = get(PATH, asked).json["data"]
+    finally:
+        with owner_connection.begin():
+            owner_connection.execute(table.sample.delete().where(table.sample.c.id >= 3000))
+    assert [(each["label"], each["avg_amount"]) for each in found] == [
+        ("down", "0.0012"),
+        ("up", "0.0038"),
+    ]
 
 
 def test_amounts_of_several_currencies_are_not_added(get):
