@@ -194,16 +194,20 @@ def test_the_kind_of_count_is_told(get, rows, count, kind):
     assert meta["count"] == (None if kind == "none" else len(rows))
 
 
-def test_counting_stops_at_the_cap(get, rows, declared, library):
+@pytest.mark.parametrize(
+    ("cap", "told"),
+    [(10, (10, "at_least")), (69, (69, "at_least")), (70, (70, "exact")), (71, (70, "exact"))],
+)
+def test_counting_stops_at_the_cap(cap, told, declared, library):
     with library.test_request_context():
         small = Collection(
             "few",
             model=declared.samples.table,
             columns=[each.declared for each in declared.samples.columns.values()],
-            limits=Limits(counted=10),
+            limits=Limits(counted=cap),
         )
         page = read(small)
-    assert (page.count, page.count_kind) == (10, "at_least")
+    assert (page.count, page.count_kind) == told
 
 
 def test_an_estimate_is_the_planners(get, rows):
