@@ -129,13 +129,14 @@ def test_what_somebody_else_deleted_is_missing_and_stays_deleted(client, deleted
 
 
 def test_a_writer_that_is_called_past_the_doors_sees_no_foreign_record_either(
-    library, declared, foreign, client
+    library, declared, foreign, deleted, client
 ):
     writer = declared.notes.writer
     for call in (
         lambda: writer.update(foreign, {"title": "b"}, 1),
         lambda: writer.delete(foreign, None),
         lambda: writer.restore(foreign),
+        lambda: writer.restore(deleted),
     ):
         with (
             library.test_request_context(headers=THEIRS),
