@@ -216,8 +216,8 @@ class Collection:
 
     @property
     def has_version(self) -> bool:
-        """Whether records carry a version that changes refer to."""
-        return "version" in self.columns
+        """Whether records carry a version that changes refer to: a number, whatever else is."""
+        return isinstance(getattr(self.columns.get("version"), "type", None), Integer)
 
     def _bind(self, declared: Col, position: int) -> Column:
         source = declared.source or declared.name

@@ -3,6 +3,7 @@
 from typing import Any
 
 from backend.core.collections.declaration import Collection, Column
+from backend.core.collections.grammar import write_item
 from backend.core.collections.parse import COUNTS, FORMATS
 from backend.core.collections.query import LISTED
 from backend.core.collections.reading import WORDS
@@ -28,6 +29,7 @@ def _filter(column: Column, op: str) -> dict[str, Any]:
     if op == "isnull":
         return found | {"schema": {"type": "boolean"}, "example": False}
     if op in LISTED:
+        item = write_item(sample)
         items = operand_schema(column, is_item=True)
         size = (
             {"minItems": 2, "maxItems": 2} if op == "between" else {"minItems": 1, "maxItems": 100}
@@ -36,7 +38,7 @@ def _filter(column: Column, op: str) -> dict[str, Any]:
             "schema": {"type": "array", "items": items} | size,
             "style": "form",
             "explode": False,
-            "example": [sample, sample] if op == "between" else [sample],
+            "example": [item, item] if op == "between" else [item],
         }
     if op == "eq":
         found["description"] += f" `{column.name}[eq]` is the same."

@@ -58,7 +58,9 @@ def read_keys(
             mistakes.add(name, "duplicate_item", f"{plain} is given twice.", at=at)
         else:
             keys[plain] = key
-    if len(words) > collection.limits.sort_keys:
+    # The key that every order is given at its end does not count: what was applied can be asked.
+    most = collection.limits.sort_keys + (words[-1:] == [collection.key])
+    if len(keys) > most:
         detail = f"At most {collection.limits.sort_keys} keys."
         mistakes.add(name, "too_many_items", detail, at=at)
     return tuple(keys.values())

@@ -206,7 +206,10 @@ class GroupReader(Words):
                 self.note("sort", "duplicate_item", f"{plain} is given twice.")
             else:
                 found[plain] = GroupSort(plain, word.startswith("-"), placement != "")
-        if len(found) > self.collection.limits.sort_keys:
+        # The keys that every order is given at its end do not count.
+        if len([w for w, key in found.items() if w not in names or key.word != w]) > (
+            self.collection.limits.sort_keys
+        ):
             detail = f"At most {self.collection.limits.sort_keys} keys."
             self.note("sort", "too_many_items", detail)
         return tuple((found | {n: GroupSort(n) for n in names if n not in found}).values())

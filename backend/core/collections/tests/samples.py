@@ -17,6 +17,8 @@ WORDS = (
     *("Größe", "größe", "Ñandú", "ñandú", "日本", "\t", "a\nb", "\\", "null", "ΑΒΓ", "αβγ", "b c"),
 )
 KINDS = ("alpha", "beta", "gamma")
+# The caller whose notes are there from the beginning.
+FILLED = "filled"
 metadata = sa.MetaData()
 
 sample_group = sa.Table(
@@ -102,6 +104,21 @@ SAMPLE_COLUMNS = [
     Col("group_id", collections.Reference()),
 ]
 
+NOTE_COLUMNS = [
+    Col("id", collections.Id()),
+    Col("title", collections.Text(80), sortable=True, groupable=True, create=True, update=True),
+    Col(
+        "amount",
+        collections.Money(),
+        sortable=True,
+        groupable=True,
+        metrics=("sum", "avg", "min", "max"),
+        create=True,
+        update=True,
+    ),
+    Col("version", collections.Integer()),
+]
+
 
 def rows_of_the_signed_in():
     owner = str(required_identity().user_id)
@@ -109,7 +126,9 @@ def rows_of_the_signed_in():
 
 
 def declare():
-    groups = Collection("sample-groups", model=sample_group, columns=GROUP_COLUMNS)
+    groups = Collection(
+        "sample-groups", model=sample_group, columns=GROUP_COLUMNS, revisions=("sample_group",)
+    )
     samples = Collection(
         "samples",
         model=sample,
@@ -133,19 +152,26 @@ def declare_notes(name="notes", scope=own_rows):
         writer=lambda collection: collections.TableWriter(
             collection, given=lambda: {"owner": scope().owner}
         ),
-        columns=[
-            Col("id", collections.Id()),
-            Col("title", collections.Text(80), sortable=True, create=True, update=True),
-            Col("amount", collections.Money(), sortable=True, create=True, update=True),
-            Col("version", collections.Integer()),
-        ],
+        columns=NOTE_COLUMNS,
     )
+
+
+def _moment(pick):
+    """Return an instant about the two days on which clocks change, to their very ends."""
+    start = datetime(2024, 3, 30, 22, tzinfo=UTC) + timedelta(days=pick.choice((0, 1, 210, 211)))
+    shifts = (
+        timedelta(minutes=pick.randint(0, 600)),
+        timedelta(minutes=pick.randint(0, 180)),
+        timedelta(hours=pick.randint(0, 2)),
+        timedelta(hours=1, microseconds=-1),
+        timedelta(microseconds=pick.randint(0, 10**6)),
+    )
+    return pick.choice((None, *(start + each for each in shifts)))
 
 
 def some_rows(number=70):
     """Return rows with nulls, ties, marks of patterns and of CSV, and letters of all kinds."""
     pick = random.Random(7)
-    now = datetime(2024, 3, 30, 22, tzinfo=UTC)
     return [
         {
             "id": key,
@@ -158,16 +184,24 @@ def some_rows(number=70):
             "ratio": pick.choice((None, Decimal(pick.randint(-(10**7), 10**7)) / 10**4)),
             "day": date(2023, 12, 25) + timedelta(days=pick.randint(0, 100)),
             "paid_on": pick.choice((None, date(2024, 1, 1), date(2024, 2, 29), date(2020, 12, 31))),
-            "seen_at": pick.choice(
-                (
-                    None,
-                    now + timedelta(minutes=pick.randint(0, 600)),
-                    now + timedelta(days=210, minutes=pick.randint(0, 600)),
-                    now + timedelta(microseconds=pick.randint(0, 10**6)),
-                )
-            ),
+            "seen_at": _moment(pick),
             "currency": pick.choice(("EUR", "EUR", "GBP")),
             "group_id": pick.choice((None, 1, 2, 3)),
         }
         for key in range(1, number + 1)
+    ]
+
+
+def some_notes(number=40):
+    """Return notes of two owners; some of them are deleted."""
+    pick = random.Random(11)
+    return [
+        {
+            "owner": FILLED if key % 3 else "other",
+            "title": f"{pick.choice(WORDS)}{key}",
+            "amount": pick.choice((None, Decimal(0), Decimal(pick.randint(-99, 99)))),
+            "version": pick.randint(1, 3),
+            "deleted_at": pick.choice((None, None, None, datetime(2024, 1, 1, tzinfo=UTC))),
+        }
+        for key in range(number)
     ]

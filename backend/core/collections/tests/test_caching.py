@@ -1,3 +1,4 @@
+import psycopg
 import pytest
 
 PATH = "/api/samples"
@@ -50,13 +51,75 @@ def test_304_reads_no_rows(client, statements):
 
 def test_two_forms_two_queries_and_two_callers_have_tags_of_their_own(client):
     tags = []
-    for asked in ASKED:
+    for asked in (*ASKED, "?format=ndjson", "?fields=id", "?limit=3", "?page=2", "?count=none"):
         response = client.get(PATH + asked)
         response.get_data()
         tags.append(response.headers["ETag"])
-    callers = [{"X-Caller": caller} for caller in ("ada", "ben", "cleo")]
-    tags += [client.get("/api/notes", headers=each).headers["ETag"] for each in callers]
+    for path in ("", "/aggregates", "?format=csv", "?limit=1&fields=id"):
+        for caller in ("ada", "ben", "cleo"):
+            response = client.get(f"/api/notes{path}", headers={"X-Caller": caller})
+            response.get_data()
+            tags.append(response.headers["ETag"])
     assert len(set(tags)) == len(tags)
+
+
+def test_one_tag_does_not_let_another_caller_keep_an_answer(client):
+    tag = client.get("/api/notes", headers={"X-Caller": "ada"}).headers["ETag"]
+    other = client.get("/api/notes", headers={"X-Caller": "ben", "If-None-Match": tag})
+    assert other.status_code == 200
+
+
+def test_what_is_included_counts_to_an_answer_and_otherwise_not(client, owner_connection, table):
+    asked = ("?include=group", "/1?include=group", "?include=group&format=csv", "")
+    before = [client.get(PATH + each).headers["ETag"] for each in asked]
+    with owner_connection.begin():
+        owner_connection.execute(table.group.update().values(title=table.group.c.title))
+    after = [
+        client.get(PATH + each, headers={"If-None-Match": tag}).status_code
+        for each, tag in zip(asked, before, strict=True)
+    ]
+    assert after == [200, 200, 200, 304]
+
+
+@pytest.fixture
+def meddling(monkeypatch, owner_connection, table):
+    """Somebody writes just before any revision is read; returns how often that was."""
+    execute, seen = psycopg.Cursor.execute, []
+    is_first = table.sample.c.id == 1
+    label = owner_connection.scalar(table.sample.select().with_only_columns(table.sample.c.label))
+    label = owner_connection.execute(table.sample.select().where(is_first)).one().label
+
+    def write(label):
+        with owner_connection.begin():
+            owner_connection.execute(table.sample.update().where(is_first).values(label=label))
+
+    def meddle(cursor, query, *arguments, **options):
+        if "collection_revision" in str(query) and "row_to_json" not in str(query):
+            monkeypatch.setattr(psycopg.Cursor, "execute", execute)
+            seen.append(query)
+            write("unseen")
+        return execute(cursor, query, *arguments, **options)
+
+    owner_connection.rollback()
+    monkeypatch.setattr(psycopg.Cursor, "execute", meddle)
+    yield seen
+    monkeypatch.setattr(psycopg.Cursor, "execute", execute)
+    write(label)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *("?label=unseen", "?format=csv&sort=id", "/1", "/aggregates?by=label&metrics=count"),
+        *("?include=group&label=unseen", "?format=ndjson&fields=label&sort=id"),
+    ],
+)
+def test_a_tag_is_never_newer_than_its_rows(client, meddling, asked):
+    first = client.get(PATH + asked)
+    told = first.get_data()
+    assert len(meddling) == 1
+    again = client.get(PATH + asked, headers={"If-None-Match": first.headers["ETag"]})
+    assert again.status_code == 200 or client.get(PATH + asked).get_data() == told
 
 
 def test_a_write_that_is_rolled_back_raises_nothing(client, owner_connection, table):

@@ -2,8 +2,9 @@ import csv
 import io
 import itertools
 import json
-from datetime import UTC, date, datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,178 +12,115 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.core.collections.buckets import first_day, following
+from backend.core.collections.grouping import HAVING
+from backend.core.collections.tests.meaning import (
+    conditions,
+    holds,
+    parameter,
+    passing,
+)
+from backend.core.collections.tests.reckoning import (
+    ZONES,
+    any_day,
+    buckets_between,
+    counted,
+    figures,
+    grouped,
+    key_name,
+    keys_of,
+    midnight,
+    name_of,
+    parameters_of,
+    questions,
+)
 
 PATH = "/api/samples/aggregates"
-ZONES = ("UTC", "Europe/Berlin", "Asia/Kathmandu", "America/New_York")
 quiet = settings(
     derandomize=True,
     deadline=None,
-    max_examples=60,
+    max_examples=15,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 
-def rounded(value, places):
-    step = Decimal(1).scaleb(-places)
-    return format(value.quantize(step, ROUND_HALF_EVEN), "f")
-
-
-def bucket(name, value, zone):
-    """The label of a bucket, said in Python."""
-    if value is None:
-        return None
-    local = value.astimezone(ZoneInfo(zone)) if isinstance(value, datetime) else value
-    if name == "hour":
-        start = local.replace(minute=0, second=0, microsecond=0)
-        return start.isoformat(timespec="minutes")
-    if name == "week":
-        year, week, _ = local.isocalendar()
-        return f"{year}-W{week:02}"
-    quarter = f"{local.year}-Q{(local.month + 2) // 3}"
-    forms = {"year": "%Y", "month": "%Y-%m", "day": "%Y-%m-%d"}
-    return quarter if name == "quarter" else local.strftime(forms[name])
-
-
-def grouped(rows, keys, zone):
-    """Group in Python; each key is a column or a pair of bucket and column."""
-
-    def of(row):
-        return tuple(
-            bucket(key[0], row[key[1]], zone) if isinstance(key, tuple) else row[key]
-            for key in keys
-        )
-
-    found = {}
-    for row in rows:
-        found.setdefault(of(row), []).append(row)
-    return found
-
-
-def wire(value):
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return value.isoformat() if isinstance(value, date) else value
-
-
-def figures(members, total):
-    amounts = [row["amount"] for row in members]
-    numbers = [row["number"] for row in members if row["number"] is not None]
-    return {
-        "count": len(members),
-        "count_name": sum(row["name"] is not None for row in members),
-        "count_distinct_label": len({row["label"] for row in members}),
-        "sum_amount": rounded(sum(amounts, Decimal(0)), 2),
-        "avg_amount": rounded(sum(amounts) / len(amounts), 4) if amounts else None,
-        "min_amount": rounded(min(amounts), 2) if amounts else None,
-        "max_number": max(numbers, default=None),
-        "sum_number": sum(numbers),
-        "share_amount": rounded(sum(amounts, Decimal(0)) / total, 4) if total else None,
-    }
-
-
-METRICS = (
-    "count,count(name),count_distinct(label),sum(amount),avg(amount),min(amount),max(number),"
-    "sum(number),share(amount)"
-)
-KEYS = (
-    *("name", "label", "kind", "flag", "number", "paid_on", "seen_at"),
-    *((unit, "day") for unit in ("year", "quarter", "month", "week", "day")),
-    *((unit, "seen_at") for unit in ("year", "month", "week", "day", "hour")),
-)
+def split(row, keys):
+    """The group's key and its figures, without the link to its rows."""
+    key = tuple(row.pop(key_name(*each)) for each in keys)
+    return key, {name: value for name, value in row.items() if name != "rows"}
 
 
 @quiet
-@given(
-    keys=st.lists(st.sampled_from(KEYS), max_size=3, unique=True),
-    zone=st.sampled_from(ZONES),
-    low=st.sampled_from((None, Decimal("1.00"), Decimal(500))),
-)
-def test_groups_are_those_of_python_with_their_totals(keys, zone, low, get, rows):
-    kept = [
-        row for row in rows if row["currency"] == "EUR" and (low is None or row["amount"] >= low)
-    ]
-    parameters = {"metrics": METRICS, "totals": "true", "currency": "EUR"}
-    parameters |= {"amount[gte]": low} if low is not None else {}
-    if keys:
-        parameters["by"] = ",".join(f"{k[0]}({k[1]})" if isinstance(k, tuple) else k for k in keys)
-    if any(isinstance(key, tuple) and key[1] == "seen_at" for key in keys):
-        parameters["tz"] = zone
-    response = get(PATH, parameters)
-    assert response.status_code == 200, response.text
-    names = [f"{key[1]}_{key[0]}" if isinstance(key, tuple) else key for key in keys]
-    total = sum(row["amount"] for row in kept)
-    expected = {
-        tuple(map(wire, key)): figures(members, total)
-        for key, members in grouped(kept, keys, zone).items()
-    }
-    if not keys:
-        expected = {(): figures(kept, total)}
-    found = {tuple(row.pop(name) for name in names): row for row in response.json["data"]}
-    for row in found.values():
-        row.pop("rows")
-    assert found == expected
-    assert response.json["totals"] == figures(kept, total)
+@given(data=st.data())
+def test_groups_are_those_of_python_with_their_totals(data, shelf):
+    keys, metrics, zone, asked = data.draw(questions(shelf.collection))
+    chosen = data.draw(st.just([]) | conditions(shelf.collection, shelf.rows, most=1))
+    chosen = [each for each in chosen if each[0].name != shelf.collection.currency]
+    rows = counted(shelf.collection, passing(shelf.rows, chosen))
+    asked |= dict(parameter(*each) for each in chosen) | {"totals": "true"}
+    answer = shelf.answer(asked, "/aggregates")
+    groups = grouped(rows, keys, zone) if keys else {(): rows}
+    expected = {key: figures(metrics, members, rows) for key, members in groups.items()}
+    assert dict(split(row, keys) for row in answer["data"]) == expected
+    assert answer["totals"] == figures(metrics, rows, rows)
+    assert answer["meta"]["group_count"] == len(expected)
 
 
 @quiet
-@given(
-    keys=st.lists(st.sampled_from(KEYS), min_size=1, max_size=3, unique=True),
-    zone=st.sampled_from(ZONES),
-    narrow=st.sampled_from(
-        (
-            {},
-            {"day[gte]": "2024-01-03", "day[lt]": "2024-03-02"},
-            {"day[between]": "2024-01-03,2024-02-11", "seen_at[gt]": "2024-03-30"},
-            {"seen_at[between]": "2024-03-31,2024-10-27", "label[in]": 'a,A,"a,b",""'},
-            {"name[ne]": "a", "seen_at[lte]": "2024-03-31"},
-        )
-    ),
-)
-def test_the_link_of_each_group_leads_to_exactly_its_rows(keys, zone, narrow, get, client):
-    by = ",".join(f"{key[0]}({key[1]})" if isinstance(key, tuple) else key for key in keys)
-    parameters = narrow | {"by": by, "metrics": "count"}
-    if "seen_at" in by or any("seen_at" in name for name in narrow):
-        parameters["tz"] = zone
-    if "tz" in parameters and "seen_at)" not in by and not any("seen_at" in n for n in narrow):
-        del parameters["tz"]
-    groups = get(PATH, parameters)
-    assert groups.status_code == 200, groups.text
-    assert sum(row["count"] for row in groups.json["data"]) == len(
-        get(
-            "/api/samples",
-            {
-                k: v
-                for k, v in parameters.items()
-                if k in narrow or (k == "tz" and any("seen_at" in n for n in narrow))
-            }
-            | {"limit": 200},
-        ).json["data"]
-    )
-    for row in groups.json["data"][::7]:
-        meta = client.get(row["rows"]).json["meta"]
-        assert meta["count"] == row["count"], row["rows"]
+@given(data=st.data())
+def test_filling_adds_every_bucket_between_the_bounds_and_only_groups_without_rows(data, shelf):
+    times = [each for each in keys_of(shelf.collection) if each[0]]
+    if not times:
+        return
+    unit, column = data.draw(st.sampled_from(times))
+    plain = [each for each in keys_of(shelf.collection) if not each[0]]
+    others = data.draw(st.lists(st.sampled_from(plain), max_size=1)) if plain else []
+    keys, zone = [*others, (unit, column)], data.draw(st.sampled_from(ZONES))
+    metrics = [("count", None), ("count", column)]
+    asked = parameters_of(shelf.collection, keys, metrics, zone) | {"fill": "zero"}
+    rows = counted(shelf.collection, shelf.rows)
+    low, high = sorted(data.draw(st.tuples(any_day(rows, column), any_day(rows, column))))
+    kind = data.draw(st.sampled_from(("open", "gte", "between")))
+    if kind != "open":
+        end = f",{high}" if kind == "between" else ""
+        asked |= {f"{column.name}[{kind}]": f"{low}{end}"}
+    rows = [row for row in rows if within(row[column.name], (kind, low, high), zone)]
+    span = spanned([row[column.name] for row in rows], unit, (kind, low, high), zone)
+    groups = grouped(rows, keys, zone)
+    wanted = set(groups) | {(*key[:-1], each) for key in groups for each in span}
+    wanted |= {(each,) for each in span} if not others else set()
+    response = shelf.get(asked, "/aggregates")
+    if len(span) > 1000 or len(wanted) > 1000:
+        assert response.json["errors"][0]["code"] == "too_many_groups"
+        return
+    found = dict(split(row, keys) for row in response.json["data"])
+    assert set(found) == wanted
+    assert len(found) == len(response.json["data"])
+    for key, figures_ in found.items():
+        assert figures_ == figures(metrics, groups.get(key, []), rows)
 
 
-def test_filling_adds_only_groups_without_rows(get):
-    parameters = {"by": "kind,week(day)", "metrics": "count,sum(number),avg(number)"}
-    plain = get(PATH, parameters).json["data"]
-    filled = get(PATH, parameters | {"fill": "zero"}).json["data"]
-    added = [row for row in filled if row not in plain]
-    assert [row for row in filled if row in plain] == plain
-    assert all(row["count"] == 0 and row["sum_number"] == 0 for row in added)
-    assert {row["avg_number"] for row in added} <= {None}
-    weeks = {row["day_week"] for row in filled}
-    assert len(filled) == len(weeks) * 3
+def within(value, bounds, zone):
+    kind, low, high = bounds
+    if kind == "open" or value is None:
+        return kind == "open"
+    day = value.astimezone(ZoneInfo(zone)).date() if isinstance(value, datetime) else value
+    return low <= day and (kind == "gte" or day <= high)
 
 
-def test_filling_goes_from_one_bound_of_the_filter_to_the_other(get, client):
-    parameters = {"by": "month(day)", "metrics": "count", "fill": "zero"}
-    bounds = {"day[gte]": "2023-11-30", "day[lt]": "2024-06-01"}
-    rows = get(PATH, parameters | bounds).json["data"]
-    labels = ["2023-11", "2023-12", "2024-01", "2024-02", "2024-03", "2024-04", "2024-05"]
-    assert [row["day_month"] for row in rows] == labels
-    assert rows[0]["count"] == 0
-    assert client.get(rows[0]["rows"]).json["data"] == []
+def spanned(values, unit, bounds, zone):
+    """The labels of the buckets between the bounds, or between the first row and the last."""
+    kind, low, high = bounds
+    present = sorted(each for each in values if each is not None)
+    if kind != "between" and not present:
+        return set()
+    is_instant = unit == "hour" or any(isinstance(each, datetime) for each in present)
+    first = low if kind != "open" else present[0]
+    last = high if kind == "between" else present[-1]
+    if is_instant and kind != "open":
+        first = midnight(low, zone)
+    if is_instant and kind == "between":
+        last = midnight(high + timedelta(days=1), zone) - timedelta(microseconds=1)
+    return buckets_between(unit, first, last, zone)
 
 
 @pytest.mark.parametrize(
@@ -209,29 +147,47 @@ def test_rows_without_a_time_stay_a_group_of_their_own_when_gaps_are_filled(get,
 
 
 @quiet
-@given(
-    by=st.sampled_from(("label", "kind,month(day)", "name,kind")),
-    top=st.integers(1, 12),
-    sort=st.sampled_from(("-count", "sum_number,-count", "-count_distinct_label")),
-)
-def test_the_first_groups_and_the_other_ones_are_the_totals(by, top, sort, get):
-    parameters = {"by": by, "metrics": "count,sum(number),count_distinct(label)", "sort": sort}
-    answer = get(PATH, parameters | {"top": top, "totals": "true"}).json
-    every = get(PATH, parameters).json["data"]
+@given(data=st.data(), top=st.integers(1, 12))
+def test_the_first_groups_and_the_other_ones_are_the_totals(data, top, shelf):
+    keys, metrics, zone, asked = data.draw(questions(shelf.collection, least=1))
+    asked["sort"] = "-" + name_of(*data.draw(st.sampled_from(metrics)))
+    every = shelf.answer(asked, "/aggregates")["data"]
+    answer = shelf.answer(asked | {"top": top, "totals": "true"}, "/aggregates")
     assert answer["data"] == every[:top]
-    other = answer["other"] or {"groups": 0, "count": 0, "sum_number": 0}
-    assert other["groups"] == max(0, len(every) - top)
-    for name in ("count", "sum_number"):
-        assert sum(row[name] for row in answer["data"]) + other[name] == answer["totals"][name]
+    rows = counted(shelf.collection, shelf.rows)
+    groups = grouped(rows, keys, zone)
+    rest = [groups[split(row, keys)[0]] for row in every[top:]]
+    together = {"groups": len(rest)} | figures(metrics, list(chain(*rest)), rows)
+    assert answer["other"] == (together if rest else None)
+    assert answer["totals"] == figures(metrics, rows, rows)
 
 
-def test_having_keeps_the_groups_whose_figures_pass(get):
-    parameters = {"by": "label", "metrics": "count,avg(number)"}
-    every = get(PATH, parameters).json["data"]
-    found = get(PATH, parameters | {"having[count][gte]": "3", "having[count][ne]": "5"}).json
-    assert found["data"] == [row for row in every if row["count"] >= 3 and row["count"] != 5]
-    first = {"metric": "count", "op": "ne", "value": "5"}
-    assert found["meta"]["applied"]["having"][0] == first
+@quiet
+@given(data=st.data(), op=st.sampled_from(HAVING))
+def test_having_keeps_the_groups_whose_figures_pass_and_leaves_the_totals_alone(data, op, shelf):
+    _, metrics, _, asked = data.draw(questions(shelf.collection, least=1))
+    metric = data.draw(
+        st.sampled_from([m for m in metrics if m[0] not in {"min", "max"}] or [("count", None)])
+    )
+    if metric not in metrics:
+        asked["metrics"] += ",count"
+    every = shelf.answer(asked | {"totals": "true"}, "/aggregates")
+    name = name_of(*metric)
+    values = [row[name] for row in every["data"] if row[name] is not None] or ["0"]
+    operands = sorted(data.draw(st.tuples(*[st.sampled_from(values)] * 2)), key=Decimal)
+    text = ",".join(map(str, operands)) if op == "between" else str(operands[0])
+    found = shelf.answer(asked | {"totals": "true", f"having[{name}][{op}]": text}, "/aggregates")
+    numbers = [Decimal(each) for each in operands]
+    assert found["data"] == [row for row in every["data"] if passes(op, row[name], numbers)]
+    assert found["totals"] == every["totals"]
+    (applied,) = found["meta"]["applied"]["having"]
+    assert (applied["metric"], applied["op"]) == (name, op)
+
+
+def passes(op, value, numbers):
+    return holds(
+        op, None if value is None else Decimal(value), numbers[: 2 if op == "between" else 1]
+    )
 
 
 def test_groups_are_sorted_by_keys_and_figures_with_nulls_last(get):
@@ -261,6 +217,27 @@ def test_without_keys_there_is_one_grand_total_also_over_nothing(get):
         "max_number": None,
         "rows": None,
     }
+
+
+def test_an_average_in_the_middle_is_rounded_to_the_even_digit(get, owner_connection, table):
+    row = {"kind": "beta", "day": date(2024, 1, 1), "currency": "EUR"}
+    cents = [("down", 1), ("up", 3)] + [("down", 0), ("up", 0)] * 7
+    rows = [
+        row | {"id": 3000 + at, "label": label, "amount": Decimal(number) / 100}
+        for at, (label, number) in enumerate(cents)
+    ]
+    with owner_connection.begin():
+        owner_connection.execute(table.sample.insert(), rows)
+    try:
+        asked = {"by": "label", "label[in]": "down,up", "metrics": "avg(amount)", "currency": "EUR"}
+        found = get(PATH, asked).json["data"]
+    finally:
+        with owner_connection.begin():
+            owner_connection.execute(table.sample.delete().where(table.sample.c.id >= 3000))
+    assert [(each["label"], each["avg_amount"]) for each in found] == [
+        ("down", "0.0012"),
+        ("up", "0.0038"),
+    ]
 
 
 def test_amounts_of_several_currencies_are_not_added(get):

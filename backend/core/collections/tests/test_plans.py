@@ -12,6 +12,8 @@ from backend.core.collections.statements import Statement, compile_statement, ru
 from backend.core.database import reading
 
 ROWS = 60_000
+# People and open jobs are few: an index for the order of their lists would only cost writes.
+FEW = {"people", "outbox-jobs"}
 
 
 MANY = sa.Table(
@@ -94,3 +96,30 @@ def test_the_beginning_of_a_name_is_found_by_an_index(many, library):
     text = plan(library, many, "name[startswith]=NÄME 5999&count=none&sort=name")
     assert "many_folded" in text
     assert touched(text) < 200
+
+
+def test_the_thousandth_page_costs_about_as_much_as_the_first(many, library, owner_connection):
+    query = sa.select(MANY.c.day, MANY.c.id).order_by(MANY.c.day.desc(), MANY.c.id).offset(19_999)
+    day, key = owner_connection.execute(query.limit(1)).one()
+    first = touched(plan(library, many, "count=none"))
+    deep = touched(plan(library, many, "count=none", (str(day), str(key))))
+    assert deep <= 1.5 * first + 5
+
+
+def test_the_order_of_every_list_comes_from_an_index(shelf, owner_connection):
+    if shelf.collection.name in FEW:
+        return
+    text = cheapest(owner_connection, shelf.collection, parse_list(shelf.collection, "count=none"))
+    sorts = [line for line in text.splitlines() if line.strip() in {"-> Sort", "->  Sort"}]
+    assert sorts == [], text
+
+
+def cheapest(connection, collection, query):
+    """Return the plan where PostgreSQL neither reads a whole table nor sorts if it can help it."""
+    built = compile_statement(rows_statement(collection, query, EVERYTHING, None))
+    values = dict(built.constants) | page_values(collection, query, EVERYTHING, None)
+    with connection.begin():
+        for each in ("seqscan", "bitmapscan", "sort", "hashjoin"):
+            connection.exec_driver_sql(f"set local enable_{each} = off")
+        explained = connection.exec_driver_sql(f"explain (costs off) {built.text}", values)
+        return "\n".join(explained.scalars())
