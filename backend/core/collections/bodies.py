@@ -40,8 +40,14 @@ def _refuse(name: str) -> NoReturn:
 
 
 def _is_unkeepable(content: Any) -> bool:
-    if isinstance(content, str):
-        return unkeepable(content)
-    if isinstance(content, dict):
-        return any(unkeepable(name) or _is_unkeepable(each) for name, each in content.items())
-    return isinstance(content, list) and any(map(_is_unkeepable, content))
+    # What JSON's reader still takes is nested more deeply than functions may call themselves.
+    waiting = [content]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str) and unkeepable(each):
+            return True
+        if isinstance(each, dict):
+            waiting += [*each, *each.values()]
+        elif isinstance(each, list):
+            waiting += each
+    return False

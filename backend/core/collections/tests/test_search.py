@@ -60,6 +60,14 @@ def test_a_tree_is_the_sets_that_python_would_make(tree, client, rows):
     assert again.data == response.data
 
 
+@pytest.mark.parametrize("depth", [4, 100, 450, 900, 5000])
+def test_a_body_that_is_nested_too_deeply_is_refused_as_one(client, depth):
+    for opening, closing in (("[", "]"), ('{"filter":', "}"), ('{"not":', "}")):
+        content = opening * depth + "1" + closing * depth
+        response = client.post(PATH, data=content, content_type="application/json")
+        assert response.status_code in {400, 422}, response.text
+
+
 def test_the_method_query_is_the_same(client):
     sent = {"filter": body(("not", ("is", LEAVES[0]))), "sort": ["-amount"], "limit": 3}
     asked = client.open("/api/samples", method="QUERY", json=sent)
