@@ -14,8 +14,8 @@ from backend.core.collections.document_schemas import (
     list_schema,
     record_schema,
     search_example,
-    search_schema,
 )
+from backend.core.collections.document_search import search_schema
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 

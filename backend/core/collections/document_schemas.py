@@ -3,7 +3,6 @@
 from typing import Any
 
 from backend.core.collections.declaration import Collection, Column
-from backend.core.collections.document_parameters import paging_parameters
 
 
 def row_schema(collection: Collection) -> dict[str, Any]:
@@ -58,26 +57,6 @@ def list_schema(collection: Collection) -> dict[str, Any]:
 def record_schema(collection: Collection) -> dict[str, Any]:
     """Return the schema of a record's envelope."""
     return _object(data=row_schema(collection), meta=_object(applied={"type": "object"}))
-
-
-def search_schema(collection: Collection) -> dict[str, Any]:
-    """Return the schema of a search's body."""
-    limits = collection.limits
-    words = {each["name"]: each["schema"] for each in paging_parameters(collection)}
-    properties = {
-        name: words[name]
-        for name in ("sort", "fields", "include", "limit", "cursor", "page", "count", "tz")
-        if name in words
-    }
-    tree = {
-        "type": "object",
-        "description": f"At most {limits.depth} levels and {limits.leaves} comparisons.",
-    }
-    return {
-        "type": "object",
-        "properties": {"filter": tree, **properties},
-        "additionalProperties": False,
-    }
 
 
 def search_example(collection: Collection) -> dict[str, Any]:

@@ -11,6 +11,12 @@ from backend.core.collections.times import Date
 from backend.core.collections.types import ORDERED, Refused, Type
 
 _MOMENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})")
+# The same for those who read the documents: days that there are, and times of day.
+_YEAR = "([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
+_LEAP = "([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][48]|[2468]0|[13579][26])00)"
+_LONG, _SHORT = "(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])", "(0[469]|11)-(0[1-9]|[12][0-9]|30)"
+DAY = f"({_YEAR}-({_LONG}|{_SHORT}|02-(0[1-9]|1[0-9]|2[0-8]))|{_LEAP}-02-29)"
+TIME = "[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
 
 
 @dataclass(frozen=True)
@@ -62,10 +68,7 @@ class LocalTimestamp(Type):
 
     def operand(self) -> dict[str, Any]:
         """Return the same, or a day."""
-        return {
-            "type": "string",
-            "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2})?$",
-        }
+        return {"type": "string", "pattern": f"^{DAY}({TIME})?$"}
 
     def sample(self) -> str:
         """Return a moment."""

@@ -9,6 +9,7 @@ from flask.sansio.blueprints import BlueprintSetupState
 from flask_smorest import Blueprint
 
 from backend.core.collections.declaration import Collection
+from backend.core.collections.document_search import filter_schemas
 from backend.core.collections.registry import register
 
 View = Callable[..., Response]
@@ -26,6 +27,9 @@ class Mounting:
     def _remember(self, state: BlueprintSetupState) -> None:
         self.collection.path = (state.url_prefix or "").rstrip("/") + self.path
         register(state.app, self.collection, self.blueprint)
+        api = state.app.extensions["flask-smorest"]["blp_name_to_api"][state.name]
+        for name, schema in filter_schemas(self.collection).items():
+            api.spec.components.schema(name, schema)
 
     def __call__(
         self,

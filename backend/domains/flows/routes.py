@@ -26,7 +26,12 @@ FORM = {
     "type": "object",
     "required": ["files"],
     "properties": {
-        "files": {"type": "array", "items": {"type": "string", "format": "binary"}},
+        "files": {
+            "type": "array",
+            "items": {"type": "string", "format": "binary"},
+            "minItems": 1,
+            "maxItems": 100,
+        },
         **{
             name: {"type": "boolean", "default": False, **field.metadata}
             for name, field in UploadOptionsSchema().fields.items()
@@ -35,7 +40,10 @@ FORM = {
 }
 
 blueprint = ApiBlueprint(
-    "flows", __name__, role="staff", description="Meter-reading files and their readings"
+    "flows",
+    __name__,
+    role="staff",
+    description="Meter-reading files, what was wrong in them, and their readings",
 )
 
 
