@@ -31,6 +31,7 @@ from backend.core import (
 from backend.core.api import Api
 from backend.core.collections import catalogue
 from backend.core.config import Settings
+from backend.core.operations import Operations
 from backend.core.outbox import collections as outbox_collections
 
 DOMAINS = (
@@ -94,7 +95,7 @@ def create_app(**overrides: object) -> Flask:
 
 def _open_doors(app: Flask) -> None:
     """Register what each domain offers; a domain has only the doors it needs."""
-    api = Api(app)
+    api = Api(app, spec_kwargs={"extra_plugins": [Operations(app)]})
     api.register_blueprint(catalogue.blueprint, url_prefix="/api/collections")
     api.register_blueprint(outbox_collections.api, url_prefix="/api/outbox")
     api.register_blueprint(history.api, url_prefix="/api/audit")

@@ -21,7 +21,9 @@ class Place(ma.Schema):
     """One mistake: where it is (one of the first four), and what it is."""
 
     class Meta:
-        """Keep the order in which it is read."""
+        """What a type of problem tells beyond this is its own, as the column of a file."""
+
+        unknown = ma.INCLUDE
 
     pointer = ma.fields.String(metadata={"description": "JSON pointer into the body"})
     parameter = ma.fields.String(metadata={"description": "name in the query or the path"})
@@ -29,10 +31,19 @@ class Place(ma.Schema):
     line = ma.fields.Integer(metadata={"description": "line of a file, from 1"})
     code = ma.fields.String(required=True)
     detail = ma.fields.String(required=True)
+    allowed = ma.fields.List(
+        ma.fields.String(), metadata={"description": "what could stand there, the first twenty"}
+    )
+    suggestion = ma.fields.String(metadata={"description": "what was most likely meant"})
 
 
 class ProblemSchema(ma.Schema):
     """What every refusal looks like (RFC 9457); a type may add members of its own."""
+
+    class Meta:
+        """The members of a type's own."""
+
+        unknown = ma.INCLUDE
 
     type = ma.fields.String(required=True, metadata={"format": "uri-reference"})
     title = ma.fields.String(required=True)
@@ -133,9 +144,17 @@ def _position(error: Exception) -> str:
 
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # untyped upstream
-    """A part of the API whose mistakes are answered as documented: body 422, anything else 400."""
+    """A part of the API whose mistakes are answered as documented: body 422, anything else 400.
+
+    `tag` is the part of the document in which it stands, if that has another name: a domain may
+    have several blueprints.
+    """
 
     ARGUMENTS_PARSER = Parser()
+
+    def __init__(self, name: str, import_name: str, *, tag: str = "", **options: Any) -> None:
+        super().__init__(name, import_name, **options)
+        self.tag = tag or name
 
     def arguments(
         self, schema: ma.Schema | type[ma.Schema], *, location: str = "json", **options: object
@@ -149,9 +168,21 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # untyped upstr
 
 
 class Api(flask_smorest.Api):  # type: ignore[misc]  # untyped upstream
-    """The API's document, which describes errors as `core.errors` answers them."""
+    """The API's document, which describes errors as `core.errors` answers them.
+
+    Every status is named. A default would stand for all that were forgotten.
+    """
 
     ERROR_SCHEMA = ProblemSchema
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def register_blueprint(self, blp: Blueprint, **options: Any) -> None:
+        """Register the blueprint; its tag is told once, by the first that has it."""
+        super().register_blueprint(blp, **options)
+        tags = self.spec._tags  # noqa: SLF001  the library tells one for each blueprint
+        tags[-1]["name"] = blp.tag
+        if blp.tag in {each["name"] for each in tags[:-1]}:
+            tags.pop()
 
     def _register_error_handlers(self) -> None:
         """Leave errors to `core.errors`."""
@@ -160,7 +191,6 @@ class Api(flask_smorest.Api):  # type: ignore[misc]  # untyped upstream
         for status in HTTPStatus:
             if status >= HTTPStatus.BAD_REQUEST:
                 self._register_response(status.name, status.phrase)
-        self._register_response(self.DEFAULT_ERROR_RESPONSE_NAME, "Any other problem")
 
     def _register_response(self, name: str, description: str) -> None:
         content = {PROBLEM_MEDIA_TYPE: {"schema": self.ERROR_SCHEMA}}

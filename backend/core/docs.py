@@ -94,8 +94,7 @@ def read(openapi: Schema) -> list[Section]:
     for path, item in openapi["paths"].items():
         for method in METHODS:
             if method in item:
-                # What a domain offers as collections stands beside the rest of it.
-                tag = (item[method].get("tags") or ["other"])[0].removesuffix("_collections")
+                tag = (item[method].get("tags") or ["other"])[0]
                 operation = _operation(openapi, method, path, item[method])
                 found.setdefault(tag, []).append(operation)
     told = {each["name"]: each.get("description", "") for each in openapi.get("tags", ())}
@@ -111,7 +110,7 @@ def _operation(openapi: Schema, method: str, path: str, operation: Schema) -> Op
         path=path,
         summary=operation.get("summary", "").rstrip("."),
         description=operation.get("description", ""),
-        is_open=operation.get("security") == [],
+        is_open=not all(operation.get("security", [True])),
         parameters=_parameters(parameters),
         address=_first_try(path, parameters),
         body=body,

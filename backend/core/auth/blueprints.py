@@ -90,7 +90,7 @@ class ApiBlueprint(_Openable, api.Blueprint):
         :raises Unauthenticated: without a valid access token
         :raises RoleMissing: without the role
         """
-        if _is_open(self):
+        if is_open(self, _view()):
             remember(None)
             return
         remember(tokens.verify_access())
@@ -123,7 +123,7 @@ class PageBlueprint(_Openable, flask.Blueprint):
 
         :raises RoleMissing: without the role
         """
-        if _is_open(self):
+        if is_open(self, _view()):
             return None
         if current_identity() is None:
             return redirect(_sign_in_address())
@@ -155,22 +155,28 @@ def may_enter(blueprint: ApiBlueprint | PageBlueprint, identity: Identity | None
     return person is not None and (blueprint.role is None or person.has(blueprint.role))
 
 
-def _view() -> Any:
-    return current_app.view_functions.get(request.endpoint or "")
-
-
-def _is_open(blueprint: ApiBlueprint | PageBlueprint) -> bool:
-    view = _view()
+def is_open(blueprint: ApiBlueprint | PageBlueprint, view: object) -> bool:
+    """Whether everybody may call this view of the blueprint."""
     if getattr(view, "role", None):
         return False
     return blueprint.public or getattr(view, "is_public", False)
 
 
+def role_for(blueprint: ApiBlueprint | PageBlueprint, view: object) -> str | None:
+    """Return the role that this view of the blueprint needs."""
+    role: str | None = getattr(view, "role", None) or blueprint.role
+    return role
+
+
+def _view() -> Any:
+    return current_app.view_functions.get(request.endpoint or "")
+
+
 def _require_role(blueprint: ApiBlueprint | PageBlueprint) -> None:
     identity = current_identity()
-    if _is_open(blueprint) or identity is None:
+    if is_open(blueprint, _view()) or identity is None:
         return
-    role = getattr(_view(), "role", None) or blueprint.role
+    role = role_for(blueprint, _view())
     if role is not None and not identity.has(role):
         raise RoleMissing(f"It needs the role “{role}”.")
 

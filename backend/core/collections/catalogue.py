@@ -8,17 +8,18 @@ from backend.core.auth import ApiBlueprint, public
 from backend.core.auth.current import remember
 from backend.core.auth.tokens import verify_access
 from backend.core.collections.declaration import Collection
-from backend.core.collections.document import json_answer
+from backend.core.collections.document import json_answer, problems
 from backend.core.collections.doors import accepted, json_response
 from backend.core.collections.mounting import documented
 from backend.core.collections.query import dumps
 from backend.core.collections.registry import readable
 
-ENTRY = {
+TEXTS = ("name", "title", "description", "path", "describe")
+ENTRY: dict[str, Any] = {
     "type": "object",
-    "properties": {
-        name: {"type": "string"} for name in ("name", "title", "description", "path", "describe")
-    },
+    "required": [*TEXTS, "writable"],
+    "properties": {name: {"type": "string"} for name in TEXTS} | {"writable": {"type": "boolean"}},
+    "additionalProperties": False,
 }
 SCHEMA = {
     "type": "object",
@@ -27,7 +28,10 @@ SCHEMA = {
 }
 OPERATION: dict[str, Any] = {
     "summary": "List the collections that you may read",
-    "responses": {"200": json_answer(SCHEMA, "Each with the address of its description.")},
+    "responses": {
+        "200": json_answer(SCHEMA, "Each with the address of its description."),
+        **problems(401, 406),
+    },
 }
 
 blueprint = ApiBlueprint("collections", __name__, url_prefix="/collections")

@@ -237,9 +237,9 @@ readings = Collection(
 
 blueprint = offering(
     "flows_collections",
+    tag="flows",
     role="staff",
     offered={"/files": files, "/findings": findings, "/readings": readings},
-    description="Meter-reading files, what was wrong in them, and their readings",
 )
 
 

@@ -62,5 +62,5 @@ people = Collection(
 )
 
 blueprint = offering(
-    "identity_collections", role="staff", offered={"/people": people}, description="People"
+    "identity_collections", tag="identity", role="staff", offered={"/people": people}
 )

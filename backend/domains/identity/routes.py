@@ -16,7 +16,7 @@ from backend.domains.identity.schemas import (
 from backend.domains.identity.services import directory, sessions  # noqa: F401  it registers itself
 
 blueprint = ApiBlueprint(
-    "identity", __name__, url_prefix="/auth", description="Signing in, and staying signed in"
+    "identity", __name__, url_prefix="/auth", description="People, and signing in"
 )
 
 
