@@ -53,6 +53,10 @@ format: .venv ## write the code as `make check` wants it
 faults: .venv ## kill, hang and empty everything, and prove that no job is lost or doubled
 	@$(BIN)/python -m pytest e2e/faults --numprocesses 4 --dist load --maxschedchunk 1 --quiet
 
+.PHONY: fuzz
+fuzz: .venv ## try all that the API's document promises, and what it does not; some minutes
+	@$(BIN)/python -m e2e.fuzz
+
 .PHONY: bench
 bench: .venv ## measure speed and memory against limits, as ratios (BIG=1 goes to 10 million)
 	@for each in flows_parse flows_import flows_upload search_latency collection_speed servers; do $(BIN)/python bench/$$each.py; done

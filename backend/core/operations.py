@@ -13,8 +13,6 @@ from backend.core.limits import READING
 
 TOKEN = {"accessToken": list[str]()}
 OPTIONAL = [{}, TOKEN]
-# The server refuses so long a line before it asks us.
-TOO_LONG = {"description": "The address is longer than 4,094 bytes."}
 BODY = (HTTPStatus.BAD_REQUEST, HTTPStatus.LENGTH_REQUIRED, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 Operation = dict[str, Any]
@@ -45,11 +43,9 @@ class Operations(BasePlugin):
                 statuses.append(HTTPStatus.NOT_FOUND)
             if "requestBody" in operation:
                 statuses += BODY
-            if method.upper() not in READING:
+            if method.upper() not in READING and not getattr(view, "only_reads", False):
                 statuses.append(HTTPStatus.TOO_MANY_REQUESTS)
             _add(operation, statuses)
-            if any(each["in"] == "query" for each in operation.get("parameters", ())):
-                operation["responses"].setdefault("414", TOO_LONG)
 
     def _guard(self, operation: Operation, blueprint: ApiBlueprint, view: Any) -> list[HTTPStatus]:
         """Say who may call the operation, and return how others are refused."""
