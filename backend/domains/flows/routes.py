@@ -125,7 +125,7 @@ def _refusal(status: int, results: Sequence[Result]) -> DomainError:
     kinds = {422: FileRejected, 409: FileQuarantined}
     kind: type[DomainError] = kinds.get(status, Unexpected)
     errors = [
-        {"line": each.line, "code": each.code, "detail": each.message}
+        ({"line": each.line} if each.line else {}) | {"code": each.code, "detail": each.message}
         for result in results
         for each in result.outcome.findings
         if each.severity == "error"

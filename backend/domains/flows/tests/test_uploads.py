@@ -101,6 +101,8 @@ def test_what_is_no_flow_file_is_refused_with_what_was_expected(staff, content, 
     response = send(staff, content)
     assert response.status_code == 422
     assert word in response.json["detail"]
+    # A file without lines has none to name.
+    assert all(isinstance(each.get("line", 1), int) for each in response.json["errors"])
 
 
 def test_several_files_have_each_their_own_result(staff, example):
