@@ -102,7 +102,8 @@ def read(openapi: Schema) -> list[Section]:
 
 
 def _operation(openapi: Schema, method: str, path: str, operation: Schema) -> Operation:
-    parameters = [_resolved(openapi, each) for each in operation.get("parameters", ())]
+    given = [_resolved(openapi, each) for each in operation.get("parameters", ())]
+    parameters = [e | {"schema": _resolved(openapi, e.get("schema", {}))} for e in given]
     media_type, body = _body(openapi, operation)
     return Operation(
         anchor=re.sub(r"\W+", "-", f"{method}{path}").strip("-"),

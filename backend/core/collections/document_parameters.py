@@ -4,12 +4,13 @@ from typing import Any
 
 from backend.core.collections.declaration import Collection, Column
 from backend.core.collections.grammar import write_item
-from backend.core.collections.parse import COUNTS, FORMATS
+from backend.core.collections.parse import COUNTS, FORMATS, zones
 from backend.core.collections.query import LISTED
 from backend.core.collections.reading import WORDS
 from backend.core.collections.times import Timestamp
 from backend.core.collections.types import Text
 
+ZONE = "TimeZone"
 PLAIN_TEXT = "^[^\\u0000]*$"
 PLAIN_ITEM = '^[^\\u0000,"]+$'
 
@@ -85,8 +86,13 @@ def paging_parameters(collection: Collection) -> list[dict[str, Any]]:
 
 def zone_parameter() -> dict[str, Any]:
     """Return the parameter of the time zone."""
-    zone = {"type": "string", "examples": ["Europe/Berlin"]}
+    zone = {"$ref": f"#/components/schemas/{ZONE}"}
     return _plain("tz", zone, "The zone in which a bare date is a day.")
+
+
+def zone_schema() -> dict[str, Any]:
+    """Return the schema of a zone's name, a component that all collections share."""
+    return {"type": "string", "enum": sorted(zones()), "examples": ["Europe/Berlin"]}
 
 
 def key_parameter(collection: Collection) -> dict[str, Any]:

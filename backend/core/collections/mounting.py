@@ -9,6 +9,7 @@ from flask.sansio.blueprints import BlueprintSetupState
 from flask_smorest import Blueprint
 
 from backend.core.collections.declaration import Collection
+from backend.core.collections.document_parameters import ZONE, zone_schema
 from backend.core.collections.document_search import filter_schemas
 from backend.core.collections.registry import register
 
@@ -28,8 +29,11 @@ class Mounting:
         self.collection.path = (state.url_prefix or "").rstrip("/") + self.path
         register(state.app, self.collection, self.blueprint)
         api = state.app.extensions["flask-smorest"]["blp_name_to_api"][state.name]
+        components = api.spec.components
         for name, schema in filter_schemas(self.collection).items():
-            api.spec.components.schema(name, schema)
+            components.schema(name, schema)
+        if ZONE not in components.schemas:
+            components.schema(ZONE, zone_schema())
 
     def __call__(
         self,

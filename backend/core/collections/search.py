@@ -1,6 +1,7 @@
 """Read the body of a search: the same columns and operators, joined by `and`, `or` and `not`."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 from backend.core.collections.declaration import Collection, Column
@@ -71,8 +72,8 @@ def _texts(name: str, value: Any) -> list[str] | None:
             return None
         return [",".join(map(write_item, items))] if items else []
     if name in NUMBERS:
-        is_number = isinstance(value, int) and not isinstance(value, bool)
-        return [str(value)] if is_number else None
+        is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
+        return [_text(value)] if is_number else None
     return [value] if isinstance(value, str) else None
 
 
@@ -266,8 +267,10 @@ def _text(value: Any) -> str:
         return str(value) if abs(value) < 10**60 else "9" * 61
     if value is None:
         raise Refused("There is no null among values; use the operator isnull.")
-    from decimal import Decimal  # noqa: PLC0415
-
     if isinstance(value, Decimal):
-        return format(value, "f") if abs(value.adjusted()) < 100 else str(value)  # noqa: PLR2004
+        if abs(value.adjusted()) >= 100:  # noqa: PLR2004
+            return str(value)
+        # To JSON 5.0 is as whole a number as 5.
+        whole = value.to_integral_value()
+        return format(whole if whole == value else value, "f")
     raise Refused("A string, a number or a truth value is expected.")

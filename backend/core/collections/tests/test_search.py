@@ -68,6 +68,20 @@ def test_a_body_that_is_nested_too_deeply_is_refused_as_one(client, depth):
         assert response.status_code in {400, 422}, response.text
 
 
+def test_a_number_without_fraction_is_whole_however_json_writes_it(client):
+    first, second = (
+        client.post(PATH, data=each, content_type="application/json")
+        for each in (
+            '{"limit": 3, "filter": {"field": "number", "op": "gte", "value": 1}}',
+            '{"limit": 3.0, "filter": {"field": "number", "op": "gte", "value": 1.00}}',
+        )
+    )
+    assert first.status_code == second.status_code == 200, second.text
+    assert first.data == second.data
+    refused = client.post(PATH, data='{"limit": 3.5}', content_type="application/json")
+    assert refused.status_code == 422
+
+
 def test_the_method_query_is_the_same(client):
     sent = {"filter": body(("not", ("is", LEAVES[0]))), "sort": ["-amount"], "limit": 3}
     asked = client.open("/api/samples", method="QUERY", json=sent)
