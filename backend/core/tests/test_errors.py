@@ -235,8 +235,8 @@ def test_the_document_describes_errors_as_they_are_answered(kettle_app):
     operation = spec["paths"]["/api/kettle/trays"]
     assert "422" in operation["post"]["responses"]
     assert "400" in operation["get"]["responses"]
-    default = spec["components"]["responses"]["DEFAULT_ERROR"]
-    assert list(default["content"]) == ["application/problem+json"]
+    refused = spec["components"]["responses"]["UNPROCESSABLE_ENTITY"]
+    assert list(refused["content"]) == ["application/problem+json"]
     members = spec["components"]["schemas"]["Problem"]["properties"]
     assert {"type", "title", "status", "detail", "instance", "errors"} == set(members)
 
