@@ -51,7 +51,8 @@ format: .venv ## write the code as `make check` wants it
 
 .PHONY: faults
 faults: .venv ## kill, hang and empty everything, and prove that no job is lost or doubled
-	@$(BIN)/python -m pytest e2e/faults --numprocesses 4 --dist load --maxschedchunk 1 --quiet
+	@$(BIN)/python -m pytest e2e/faults -m alone --quiet
+	@$(BIN)/python -m pytest e2e/faults -m "not alone" --numprocesses 4 --dist load --maxschedchunk 1 --quiet
 
 .PHONY: fuzz
 fuzz: .venv ## try all that the API's document promises, and what it does not; some minutes

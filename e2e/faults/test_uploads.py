@@ -15,6 +15,7 @@ OUTAGE = 30.0  # Seconds.
 PAUSE = 0.125  # Between two uploads; one person may send 600 in a minute.
 WINDOW = 24  # Uploads; their 99th percentile is the slowest.
 WINDOWS = int(OUTAGE / PAUSE) // WINDOW
+WINDOWS_BEFORE = 4
 BY_JOB = {"QUINTET_FLOWS_ASYNC_BYTES": "100"}
 LONG = 500_000  # Readings: some seconds of work.
 
@@ -26,11 +27,12 @@ def front(stand, flows, request):
     made.stop()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("front", [BY_JOB], indirect=True)
 def test_f5_uploads_go_on_for_30_s_without_a_broker_whose_address_the_api_never_calls(
     stand, flows, front, tell
 ):
-    relay, worker = stand.relay(), stand.worker(2, "e2e.faults.run_flows_worker", **flows)
+    relay, worker = stand.relay(), stand.worker(4, "e2e.faults.run_flows_worker", **flows)
     stand.ready(relay, worker)
     seeds = count(1)
     accepted = []
@@ -40,7 +42,7 @@ def test_f5_uploads_go_on_for_30_s_without_a_broker_whose_address_the_api_never_
 
     with front.watched() as ports:
         paced(upload, WINDOW, PAUSE)
-        before = windows(paced(upload, WINDOWS * WINDOW, PAUSE))
+        before = windows(paced(upload, WINDOWS_BEFORE * WINDOW, PAUSE))
         stand.broker.kill(signal.SIGTERM)
         began = time.monotonic()
         during = windows(paced(upload, WINDOWS * WINDOW, PAUSE))
@@ -50,8 +52,8 @@ def test_f5_uploads_go_on_for_30_s_without_a_broker_whose_address_the_api_never_
         ended = "select count(*) from flow_file where status = 'imported'"
         drained = stand.until(lambda: stand.rows(ended) == [(len(accepted),)], within=60)
     tell(
-        f"F5: p99 of {WINDOW} uploads, median of {WINDOWS} such: {before * 1000:.0f} ms before,"
-        f" {during * 1000:.0f} ms in {OUTAGE:.0f} s without a broker;"
+        f"F5: p99 of {WINDOW} uploads, median of {WINDOWS_BEFORE} such: {before * 1000:.0f} ms;"
+        f" of {WINDOWS} in {OUTAGE:.0f} s without a broker: {during * 1000:.0f} ms;"
         f" {len(accepted)} accepted, all imported {drained:.1f} s after its return"
     )
     assert stand.rows("select count(*) from flow_reading") == [(3 * len(accepted),)]
