@@ -43,6 +43,10 @@ def _secret(text: str) -> str:
     return Path(text[1:]).read_text().strip() if text.startswith("@") else text
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in words:
@@ -84,6 +88,9 @@ class Settings:
     limits_url: str = setting("QUINTET_LIMITS_URL", "Valkey for rate limits", "", _secret)
     public_url: str = setting(
         "QUINTET_PUBLIC_URL", "address that people use", "http://127.0.0.1:8000"
+    )
+    browser_origins: tuple[str, ...] = setting(
+        "QUINTET_BROWSER_ORIGINS", "origins whose pages may read the API", (), _names
     )
     proxy_hops: int = setting("QUINTET_PROXY_HOPS", "reverse proxies in front", 0, int)
     metrics_port: int | None = setting("QUINTET_METRICS_PORT", "port of the metrics", None, int)

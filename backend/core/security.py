@@ -1,13 +1,15 @@
 """What every answer says to browsers, and how large what they send may be."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, TypeVar
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, Request, Response, current_app, session
 from flask.globals import request_ctx
+from flask_cors import CORS
 
-from backend.core.config import current_settings
+from backend.core.config import Settings
 from backend.core.errors import DomainError, TooLarge
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -26,6 +28,19 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+
+
+ONLY_ENCRYPTED = "max-age=63072000; includeSubDomains"
+CONDITIONS = ["Idempotency-Key", "If-Match", "If-None-Match", "X-Request-ID"]
+TOLD = [
+    "Content-Disposition",
+    "ETag",
+    "Idempotency-Replayed",
+    "Link",
+    "Location",
+    "Retry-After",
+    "X-Request-ID",
+]
 
 
 class LengthRequired(DomainError):
@@ -68,14 +83,9 @@ def _limit_of_view(asked: Request) -> int:
     return DEFAULT_BODY_LIMIT
 
 
-def _add_headers(response: Response) -> Response:
-    given = {name.lower() for name, _ in response.headers}
-    response.headers.extend(
-        (name, value) for name, value in HEADERS.items() if name.lower() not in given
-    )
-    if not current_settings().is_local:
-        response.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
-    if "cache-control" not in given or _is_signed_in_page():
+def _forbid_caching(response: Response) -> Response:
+    """Let nobody keep an answer that does not say who may, or that was made for one browser."""
+    if "Cache-Control" not in response.headers or _is_signed_in_page():
         response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -86,7 +96,43 @@ def _is_signed_in_page() -> bool:
     return not asked.path.startswith("/api/") and asked.endpoint != "static" and bool(session)
 
 
+def _with_headers(inner: WSGIApplication, headers: list[tuple[str, str]]) -> WSGIApplication:
+    """Add the headers to every answer that does not bring its own.
+
+    They never change, so that they need not go through what keeps an answer's headers.
+    """
+    names = {name.lower() for name, _ in headers}
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, given: list[tuple[str, str]], *error: Any) -> Any:
+            own = names.intersection(name.lower() for name, _ in given)
+            added = [each for each in headers if each[0].lower() not in own] if own else headers
+            return start_response(status, given + added, *error)
+
+        return inner(environ, start)
+
+    return application
+
+
 def init_app(app: Flask) -> None:
     """Limit bodies, ahead of the CSRF check, which reads them, and add the headers."""
     app.before_request(_limit_body)
-    app.after_request(_add_headers)
+    app.after_request(_forbid_caching)
+    settings: Settings = app.extensions["settings"]
+    transport = {} if settings.is_local else {"Strict-Transport-Security": ONLY_ENCRYPTED}
+    headers = list((HEADERS | transport).items())
+    app.wsgi_app = _with_headers(app.wsgi_app, headers)  # type: ignore[assignment,method-assign]  # Flask documents this
+    _let_others_read(app, settings.browser_origins)
+
+
+def _let_others_read(app: Flask, origins: tuple[str, ...]) -> None:
+    """Let pages of these origins read the API, by their tokens: no cookie is ever sent along."""
+    if not origins:
+        return
+    CORS(
+        app,
+        resources={r"/api/.*": {"origins": list(origins)}},
+        allow_headers=["Authorization", "Content-Type", *CONDITIONS],
+        expose_headers=TOLD,
+        max_age=600,
+    )

@@ -148,3 +148,38 @@ def test_the_unauthorised_are_refused_before_a_large_body_is_read(gate_app):
     refused = gate_app.test_client().post("/closed", environ_overrides=form)
     gate_app.config["WTF_CSRF_ENABLED"] = False
     assert (refused.status_code, refused.location) == (302, "/login")
+
+
+FRIEND, STRANGER = "https://friend.example", "https://stranger.example"
+
+
+def test_pages_of_an_origin_that_is_named_may_use_the_api_and_see_what_it_tells():
+    client = _create_app(browser_origins=(FRIEND,)).test_client()
+    headers = client.get("/api/gate", headers={"Origin": FRIEND}).headers
+    assert headers["Access-Control-Allow-Origin"] == FRIEND
+    assert {"ETag", "Link", "Location", "Content-Disposition", "Retry-After"} <= set(
+        headers["Access-Control-Expose-Headers"].split(", ")
+    )
+    assert "Access-Control-Allow-Credentials" not in headers
+    asked = {
+        "Origin": FRIEND,
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "authorization, if-none-match",
+    }
+    allowed = client.options("/api/gate", headers=asked).headers
+    assert allowed["Access-Control-Allow-Origin"] == FRIEND
+    assert "if-none-match" in allowed["Access-Control-Allow-Headers"].lower()
+
+
+@pytest.mark.parametrize(
+    ("origins", "origin", "address"),
+    [
+        ((), FRIEND, "/api/gate"),
+        ((FRIEND,), STRANGER, "/api/gate"),
+        ((FRIEND,), FRIEND, "/mine"),
+    ],
+)
+def test_nobody_else_s_pages_may_and_no_page_of_ours_is_read_by_others(origins, origin, address):
+    client = _create_app(browser_origins=origins).test_client()
+    headers = client.get(address, headers={"Origin": origin}).headers
+    assert "Access-Control-Allow-Origin" not in headers
