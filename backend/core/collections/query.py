@@ -14,6 +14,7 @@ from backend.core.collections.declaration import Collection, Column
 LISTED = ("in", "nin", "between")
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_IN_ORDER = json.JSONEncoder(sort_keys=True, default=str)
 
 
 @dataclass(frozen=True)
@@ -184,5 +185,5 @@ def dumps(content: Any) -> str:
 
 def short_hash(content: Any) -> str:
     """Return a short hash of anything that JSON can carry."""
-    text = json.dumps(content, sort_keys=True, default=str)
+    text = _IN_ORDER.encode(content)
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()[:9]).decode()
