@@ -16,6 +16,7 @@ PAUSE = 0.125  # Between two uploads; one person may send 600 in a minute.
 WINDOW = 24  # Uploads; their 99th percentile is the slowest.
 WINDOWS = int(OUTAGE / PAUSE) // WINDOW
 WINDOWS_BEFORE = 4
+WARM_UP = 6
 BY_JOB = {"QUINTET_FLOWS_ASYNC_BYTES": "100"}
 LONG = 500_000  # Readings: some seconds of work.
 
@@ -41,7 +42,7 @@ def test_f5_uploads_go_on_for_30_s_without_a_broker_whose_address_the_api_never_
         accepted.append(front.send(written(next(seeds), 3)).status_code)
 
     with front.watched() as ports:
-        paced(upload, WINDOW, PAUSE)
+        paced(upload, WARM_UP, PAUSE)
         before = windows(paced(upload, WINDOWS_BEFORE * WINDOW, PAUSE))
         stand.broker.kill(signal.SIGTERM)
         began = time.monotonic()
