@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from select import POLLIN, poll
 from threading import Lock
 from time import monotonic
 from typing import Any
@@ -12,8 +13,9 @@ import click
 import psycopg
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event, text
-from sqlalchemy.engine.interfaces import DBAPIConnection, IsolationLevel
+from sqlalchemy import Connection, Engine, MetaData, create_engine, text
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, Session, mapped_column
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -191,10 +193,11 @@ def _pool(options: str, isolation: IsolationLevel, *, size: int) -> Engine:
     pools: dict[tuple[str, str], Engine] = extensions["pools"]
     with _POOLS_LOCK:
         if (url, options) not in pools:
-            pools[url, options] = made = create_engine(
+            pools[url, options] = create_engine(
                 driver_url(url),
                 hide_parameters=True,
                 isolation_level=isolation,
+                pool_events=TESTED,
                 pool_reset_on_return=None if isolation == "AUTOCOMMIT" else "rollback",
                 pool_size=size,
                 max_overflow=0,
@@ -205,24 +208,33 @@ def _pool(options: str, isolation: IsolationLevel, *, size: int) -> Engine:
                     "options": f"-c default_transaction_read_only=on {options}",
                 },
             )
-            _test_when_idle(made)
     return pools[url, options]
 
 
-def _test_when_idle(engine: Engine) -> None:
-    """Test a connection before it is lent again, unless it answered a moment ago."""
+def _note_answer(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info["answered"] = monotonic()
 
-    @event.listens_for(engine, "checkin")
-    def note(_connection: object, record: ConnectionPoolEntry) -> None:
-        record.info["answered"] = monotonic()
 
-    @event.listens_for(engine, "checkout")
-    def test(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
-        if monotonic() - record.info.get("answered", monotonic()) > IDLE_SECONDS:
-            try:
-                engine.dialect.do_ping(connection)
-            except psycopg.Error as error:
-                raise DisconnectionError from error
+def _test_connection(
+    connection: psycopg.Connection[Any], record: ConnectionPoolEntry, _proxy: object
+) -> None:
+    """Test a connection before it is lent, unless it answered a moment ago and is silent since.
+
+    A server that ended would have closed it, which shows without asking.
+    """
+    news = poll()
+    news.register(connection.fileno(), POLLIN)
+    is_fresh = monotonic() - record.info.get("answered", monotonic()) <= IDLE_SECONDS
+    if is_fresh and not news.poll(0):
+        return
+    try:
+        _DIALECT.do_ping(connection)
+    except psycopg.Error as error:
+        raise DisconnectionError from error
+
+
+_DIALECT: Any = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # untyped upstream
+TESTED = [(_note_answer, "checkin"), (_test_connection, "checkout")]
 
 
 def driver_url(url: str) -> str:
@@ -241,7 +253,7 @@ def init_app(app: Flask) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = driver_url(app.extensions["settings"].database_url)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
         "hide_parameters": True,
-        "pool_pre_ping": True,
+        "pool_events": TESTED,
         "pool_size": 8,
         "max_overflow": 8,
         "pool_timeout": 5,

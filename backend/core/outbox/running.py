@@ -28,7 +28,8 @@ LONGEST_ERROR = 2000
 # Should this process die, the job is published again as soon as its lease is over.
 LEASE = text("""
     update outbox set attempts = attempts + 1, publishes = 0,
-           lease_until = clock_timestamp() + known.lease, next_at = clock_timestamp() + known.lease
+           lease_until = clock_timestamp() + make_interval(secs => known.lease),
+           next_at = clock_timestamp() + make_interval(secs => known.lease)
       from unnest(:topics, :leases, :most, :local) as known (topic, lease, most, is_local)
      where id = :id and outbox.topic = known.topic and attempts < known.most
        and done_at is null and dead_at is null
@@ -117,7 +118,7 @@ def _limits() -> dict[str, list[object]]:
     topics = TOPICS.values()
     return {
         "topics": [topic.name for topic in topics],
-        "leases": [topic.limits.lease for topic in topics],
+        "leases": [topic.limits.lease.total_seconds() for topic in topics],
         "most": [topic.limits.max_attempts for topic in topics],
         "local": [topic.call is None for topic in topics],
     }
