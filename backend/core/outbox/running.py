@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 
 from backend.core import logs
-from backend.core.database import db, transaction
+from backend.core.database import at_once, db, transaction
 from backend.core.outbox import traces
 from backend.core.outbox.crashes import crash_point
 from backend.core.outbox.renewal import renewed
@@ -108,8 +108,7 @@ def run_due(limit: int = 100) -> dict[UUID, str]:
 
 
 def _lease(job_id: UUID) -> Run | None:
-    with transaction():
-        row = db.session.execute(LEASE, {"id": job_id} | _limits()).one_or_none()
+    row = at_once(LEASE, {"id": job_id} | _limits())
     return Run(job_id, TOPICS[row.topic], row.payload, row.trace, row.attempts) if row else None
 
 
