@@ -109,7 +109,7 @@ def turn_away() -> None:
 
 def _listening() -> Iterator[socket.socket]:
     """Lend each socket on which this process listens."""
-    for path in Path("/dev/fd").iterdir():
+    for path in Path("/proc/self/fd").iterdir():
         with suppress(OSError), socket.socket(fileno=os.dup(int(path.name))) as found:
             if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                 yield found

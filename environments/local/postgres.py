@@ -111,7 +111,7 @@ class Postgres(Server):
 
     def is_passing(self, failure: ServerFailed) -> bool:
         """Return whether another attempt may succeed: a killed server needs a moment to be gone."""
-        gone_soon = ("shared memory block is still in use", '"postmaster.pid" already exists')
+        gone_soon = ("pre-existing shared memory block", '"postmaster.pid" already exists')
         return super().is_passing(failure) or any(words in str(failure) for words in gone_soon)
 
     def mark(self) -> str:
