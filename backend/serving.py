@@ -99,17 +99,26 @@ def turn_away() -> None:
     A listening socket that is closed resets whoever it has not accepted yet, so it has to be empty
     by then. Whoever is not heard asks again, and finds somebody else listening or nobody.
     """
+    for listening in _listening():
+        deafen(listening)
+
+
+def deafen(listening: socket.socket) -> bool:
+    """Have the socket hear nobody new; where the system forbids it, a few may be reset later."""
     if sys.platform != "linux":
-        return
+        return False
     program = ctypes.create_string_buffer(NO_NEW_ONES)
     pointer = struct.pack("HP", len(NO_NEW_ONES) // 8, ctypes.addressof(program))
-    for listening in _listening():
+    try:
         listening.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, pointer)
+    except PermissionError:
+        return False
+    return True
 
 
 def _listening() -> Iterator[socket.socket]:
-    """Lend each socket on which this process listens."""
-    for path in Path("/proc/self/fd").iterdir():
+    """Lend each socket on which this process listens, where the system shows them."""
+    for path in Path("/proc/self/fd").glob("*"):
         with suppress(OSError), socket.socket(fileno=os.dup(int(path.name))) as found:
             if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                 yield found
