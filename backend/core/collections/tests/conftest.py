@@ -141,7 +141,7 @@ def mount(app, *added, public=True):
         before = set(app.view_functions)
         api.register_blueprint(blueprint, url_prefix=f"/api/{each.name}")
         for endpoint in set(app.view_functions) - before:
-            app.view_functions[endpoint] = database._guarded(app.view_functions[endpoint])
+            app.view_functions[endpoint] = database.guarded(app.view_functions[endpoint])
 
 
 @pytest.fixture

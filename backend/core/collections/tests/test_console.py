@@ -102,7 +102,7 @@ def crates(another_app, owner_connection, mounting):
     another_app.register_blueprint(blueprint)
     for endpoint, view in list(another_app.view_functions.items()):
         if endpoint.startswith("test_console."):
-            another_app.view_functions[endpoint] = database._guarded(view)
+            another_app.view_functions[endpoint] = database.guarded(view)
     return _signed_in(another_app)
 
 
