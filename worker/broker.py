@@ -77,7 +77,7 @@ class Broker:
         )
 
     def look(self) -> tuple[set[str], bool]:
-        """Return the queues that are full, and whether the broker has lost what was published.
+        """Return the queues that take more, and whether the broker has lost what was published.
 
         A mark in its memory tells: a broker that was emptied or restarted does not have it.
         """
@@ -87,10 +87,8 @@ class Broker:
                 pipeline.llen(name)
             pipeline.set(MARKER, 1, get=True)
             *lengths, mark = pipeline.execute()
-        full = {
-            name for name, length in zip(names, lengths, strict=True) if length >= LONGEST_QUEUE
-        }
-        return full, mark is None
+        room = {name for name, length in zip(names, lengths, strict=True) if length < LONGEST_QUEUE}
+        return room, mark is None
 
     def close(self) -> None:
         """Forget the connection."""

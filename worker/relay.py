@@ -24,7 +24,7 @@ from worker.app import create_celery
 from worker.broker import FAILURES, Broker
 from worker.health import Files
 from worker.listening import Listener
-from worker.settings import RELAY_TRANSPORT
+from worker.settings import RELAY_TRANSPORT, queues
 from worker.ticks import Ticks
 
 log = structlog.get_logger(__name__)
@@ -60,7 +60,7 @@ class Relay:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
-        self._full: set[str] = set()
+        self._open: set[str] = set()
         self._is_broker_well = False
         self._ticks = Ticks()
         self._looks, self._schedule = Rhythm(1), Rhythm(1)
@@ -69,12 +69,16 @@ class Relay:
     @property
     def patience(self) -> float:
         """How long to wait for a notification before the next turn."""
-        return HELD_UP if self._full else POLL
+        return HELD_UP if self._is_held_up else POLL
+
+    @property
+    def _is_held_up(self) -> bool:
+        return len(self._open) < len(queues())
 
     def turn(self) -> int:
         """Do what is due, publish one batch, and return its size."""
         self._do_chores()
-        if self._looks.is_due() or self._full or not self._is_broker_well:
+        if self._looks.is_due() or self._is_held_up or not self._is_broker_well:
             self._look()
         if not self._is_broker_well:
             return 0
@@ -91,6 +95,9 @@ class Relay:
                 if died := letters.mark_dead():
                     log.warning("jobs dead", count=died)
             with transaction():
+                if moved := rounds.move():
+                    log.info("jobs moved to the queue of their topic", count=moved)
+            with transaction():
                 metrics.refresh()
         if self._sweeps.is_due():
             with transaction():
@@ -101,7 +108,7 @@ class Relay:
         """Ask how the broker is, and publish anew what it may have lost while it was away."""
         was_well, self._is_broker_well = self._is_broker_well, False
         try:
-            self._full, has_lost_memory = self._broker.look()
+            self._open, has_lost_memory = self._broker.look()
         except FAILURES as error:
             if was_well:
                 log.warning("broker away", error=type(error).__name__)
@@ -115,7 +122,7 @@ class Relay:
 
     def _publish(self) -> int:
         with transaction():
-            batch = rounds.due(self._full)
+            batch = rounds.due(self._open)
             if not batch:
                 return 0
             try:

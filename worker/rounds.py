@@ -14,13 +14,16 @@ BATCH = 100
 SWEEP_BATCH = 1_000
 KEPT = timedelta(days=30)
 
-# Topics that this version does not know are left to a relay that does.
+# Topics that this version does not know are left to a relay that does. A full queue's jobs are not
+# even looked at: there may be very many.
 DUE = text("""
-    select id, topic, queue, trace ->> 'request_id' as request_id from outbox
-     where done_at is null and dead_at is null and next_at <= clock_timestamp()
-       and (lease_until is null or lease_until < clock_timestamp())
-       and topic = any(:known) and queue <> all(:full)
-     order by next_at limit :limit for update skip locked
+    select job.* from unnest(cast(:queues as text[])) as open (queue) cross join lateral (
+        select id, topic, queue, trace ->> 'request_id' as request_id from outbox
+         where outbox.queue = open.queue and done_at is null and dead_at is null
+           and next_at <= clock_timestamp()
+           and (lease_until is null or lease_until < clock_timestamp())
+           and topic = any(:known)
+         order by next_at limit :limit for update skip locked) as job
 """)
 # A burst of jobs is news to the planner for a minute. It would sort all of them for each batch.
 IN_ORDER = text("set local enable_sort = off")
@@ -38,6 +41,17 @@ KICK = text("""
         select id from outbox where done_at is null and dead_at is null and publishes > 0
            for update skip locked)
 """)
+# Jobs that were asked for before their topic was given another queue would wait there for ever.
+MOVE = text("""
+    update outbox set queue = moved.new_queue
+      from (select id, known.queue as new_queue from outbox
+              join unnest(cast(:topics as text[]), cast(:queues as text[]))
+                as known (topic, queue) using (topic)
+             where outbox.queue <> known.queue and done_at is null and dead_at is null
+               for update of outbox skip locked) as moved
+     where outbox.id = moved.id
+    returning outbox.id
+""")
 SWEEP = text("""
     delete from outbox where id in (
         select id from outbox where done_at < clock_timestamp() - :kept
@@ -46,9 +60,9 @@ SWEEP = text("""
 """)
 
 
-def due(full: Collection[str]) -> list[tuple[Message, str | None]]:
-    """Lock and return the next jobs to publish, each with its request's id."""
-    values = {"known": list(TOPICS), "full": list(full), "limit": BATCH}
+def due(queues: Collection[str]) -> list[tuple[Message, str | None]]:
+    """Lock and return the next jobs of each queue to publish, each with its request's id."""
+    values = {"known": list(TOPICS), "queues": list(queues), "limit": BATCH}
     db.session.execute(IN_ORDER)
     rows = db.session.execute(DUE, values)
     return [(Message(row.id, row.topic, row.queue), row.request_id) for row in rows]
@@ -62,6 +76,13 @@ def remember(job_ids: Collection[UUID]) -> None:
 def kick() -> None:
     """Have everything published again that the broker may have lost."""
     db.session.execute(KICK)
+
+
+def move() -> int:
+    """Move undone jobs to the queue that their topic has now, and return how many there were."""
+    queues = {name: topic.queue for name, topic in TOPICS.items()}
+    values = {"topics": list(queues), "queues": list(queues.values())}
+    return len(db.session.execute(MOVE, values).all())
 
 
 def sweep() -> int:

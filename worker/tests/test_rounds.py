@@ -30,13 +30,13 @@ class Post:
     def __init__(self):
         self.sent = []
         self.is_away = self.has_lost_memory = False
-        self.full = set()
+        self.open = {"default", "email"}
 
     def look(self):
         if self.is_away:
             raise ConnectionError
         lost, self.has_lost_memory = self.has_lost_memory, False
-        return self.full, lost
+        return self.open, lost
 
     def publish(self, messages):
         if self.is_away:
@@ -97,7 +97,7 @@ def test_a_full_queue_holds_up_itself_alone(real_database, known):
     add(topic="test.mail", queue="email")
     (note,) = add()
     post = Post()
-    post.full = {"email"}
+    post.open = {"default"}
     Relay(post).turn()
     assert post.sent == [note]
 
@@ -105,10 +105,24 @@ def test_a_full_queue_holds_up_itself_alone(real_database, known):
 def test_a_burst_of_jobs_is_taken_in_order_without_sorting_all_of_it(real_database, known):
     """With 200,000 rows that nobody has counted yet, a sorted batch takes twenty times as long."""
     with transaction():
-        rounds.due([])
+        rounds.due(["default"])
         assert db.session.scalar(text("show enable_sort")) == "off"
     with transaction():
         assert db.session.scalar(text("show enable_sort")) == "on"
+
+
+def test_a_job_follows_its_topic_to_another_queue(real_database, known):
+    waiting, done = add(2, topic="test.mail", queue="default")
+    change("done_at = clock_timestamp()", done)
+    post = Post()
+    post.open = {"email"}
+    Relay(post).turn()
+    assert post.sent == [waiting]
+    with transaction():
+        assert [db.session.get_one(Job, each).queue for each in (waiting, done)] == [
+            "email",
+            "default",
+        ]
 
 
 def test_two_relays_share_what_is_due(real_database, known):

@@ -20,7 +20,10 @@ class Job(UuidKey, Model):
     __table_args__ = (
         UniqueConstraint("topic", "ref_id"),
         Index(
-            "outbox_due", "next_at", postgresql_where=text("done_at is null and dead_at is null")
+            "outbox_due",
+            "queue",
+            "next_at",
+            postgresql_where=text("done_at is null and dead_at is null"),
         ),
         Index(
             "outbox_dead",
