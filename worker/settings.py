@@ -40,6 +40,7 @@ def settings(transport: dict[str, Any]) -> dict[str, Any]:
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_hijack_root_logger": False,
         "worker_max_tasks_per_child": 500,
+        "worker_pool": "worker.pool:Prefork",
         "worker_prefetch_multiplier": 1,
         "worker_send_task_events": False,
         "worker_soft_shutdown_timeout": SHUTDOWN_SECONDS,
