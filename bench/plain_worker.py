@@ -6,7 +6,7 @@ from celery import Celery, signals
 
 from backend.app import create_app
 from backend.core.database import transaction
-from e2e.faults.topics import _effect
+from bench.outbox_work import write_row
 from worker.app import keep_logs
 from worker.health import HealthFiles
 from worker.settings import TRANSPORT, settings
@@ -23,7 +23,7 @@ signals.setup_logging.connect(keep_logs)
 def plain(ref: str) -> None:
     """Commit one row."""
     with flask_app.app_context(), transaction():
-        _effect(ref)
+        write_row(ref)
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ def test_every_lock_holds_what_the_application_needs(name):
 
 
 def test_every_benchmark_finds_what_it_imports():
-    names = [path.stem for path in sorted((ROOT / "bench").glob("*.py"))]
+    names = [f"bench.{path.stem}" for path in sorted((ROOT / "bench").glob("*.py"))]
     nowhere = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
     variables = os.environ | {"PYTHONPATH": str(ROOT / "bench")} | nowhere
     command = [sys.executable, "-c", f"import {', '.join(names)}"]

@@ -5,12 +5,12 @@ import signal
 from pathlib import Path
 
 # A fault test names a folder; without one, which is everywhere else, nothing here does anything.
-_FOLDER = os.environ.get("QUINTET_CRASH_FOLDER")
+_FOLDER = os.environ.get("QUINTET_CRASH_FOLDER", "")
 
 
 def crash_point(name: str) -> None:
     """Kill this process, or its whole group, if a test put a file of that name in the folder."""
-    if _FOLDER is None:
+    if not _FOLDER:
         return
     order = Path(_FOLDER, name)
     try:
