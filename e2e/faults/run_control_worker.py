@@ -1,16 +1,14 @@
 """The negative control's worker: it does whatever it is told, without a look at what was done."""
 
-from sqlalchemy import text
-
 from backend.core.outbox import running
 from e2e.faults import topics  # noqa: F401  registers them
 from worker.app import main
 
-running.LEASE = text("""
-    update outbox set attempts = attempts + 1 where id = :id
-    returning topic, payload, trace, attempts
-""")
-running.DONE = text("select id from outbox where id = :id")
+running.LEASE = """
+    update outbox set attempts = attempts + 1 where id = %(id)s
+    returning topic, payload, trace, attempts, null
+"""
+running.DONE = "select id from outbox where id = %(id)s"
 
 if __name__ == "__main__":
     main()

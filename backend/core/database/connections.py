@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 IDLE_SECONDS = 1.0
@@ -36,6 +36,12 @@ def _test_connection(
 
 _DIALECT: Any = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # untyped upstream
 TESTED = [(_note_answer, "checkin"), (_test_connection, "checkout")]
+
+
+def translated(error: psycopg.Error, connection: psycopg.Connection[Any] | None) -> Exception:
+    """Return the driver's error as SQLAlchemy itself would raise it."""
+    is_lost = connection is not None and bool(connection.closed)
+    return DBAPIError.instance(None, None, error, psycopg.Error, connection_invalidated=is_lost)
 
 
 def driver_url(url: str) -> str:

@@ -9,9 +9,8 @@ import psycopg
 from flask import current_app
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine.interfaces import IsolationLevel
-from sqlalchemy.exc import DBAPIError
 
-from backend.core.database.connections import TESTED, driver_url
+from backend.core.database.connections import TESTED, driver_url, translated
 from backend.core.database.transactions import db, raw_connection
 
 _POOLS_LOCK = Lock()
@@ -62,10 +61,7 @@ def reading(*, seconds: int) -> Iterator[Cursor]:
         finally:
             give_back()
     except psycopg.Error as error:
-        is_lost = cursor is not None and cursor.connection.closed
-        raise DBAPIError.instance(
-            None, None, error, psycopg.Error, connection_invalidated=is_lost
-        ) from error
+        raise translated(error, cursor.connection if cursor else None) from error
 
 
 def _in_transaction(seconds: int) -> tuple[Cursor, Callable[[], None]]:

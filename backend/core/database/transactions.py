@@ -10,10 +10,11 @@ import click
 import psycopg
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, Session, mapped_column
 
-from backend.core.database.connections import TESTED, driver_url
+from backend.core.database.connections import TESTED, driver_url, translated
 
 CONVENTION = {
     "ix": "%(table_name)s_%(column_0_N_name)s_index",
@@ -98,27 +99,43 @@ def raw_connection() -> psycopg.Connection[Any]:
     return connection
 
 
-def at_once(statement: LiteralString, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """Return the row of one statement that is a transaction, with one round trip and not three.
+def first_row(statement: LiteralString, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """Return the first row of a statement in the present transaction.
 
     Its placeholders are the driver's, as SQLAlchemy costs more than a short statement itself.
 
-    :raises psycopg.Error: for every error of the driver
+    :raises DBAPIError: for every error of the driver, as SQLAlchemy itself would raise it
+    """
+    connection, raw = db.session.connection(), raw_connection()
+    try:
+        return raw.execute(statement, values).fetchone()
+    except psycopg.Error as error:
+        if raw.closed:
+            connection.invalidate()
+        raise translated(error, raw) from error
+
+
+def at_once(statement: LiteralString, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """Return the first row of a statement that is a transaction, with one round trip and not three.
+
+    :raises DBAPIError: for every error of the driver, as SQLAlchemy itself would raise it
     """
     if isinstance(db.engine, Connection):
         with transaction():
-            return raw_connection().execute(statement, values).fetchone()
-    lent = db.engine.raw_connection()
-    raw: psycopg.Connection[Any] = lent.driver_connection  # type: ignore[assignment]  # a pool's proxy hides the driver's type
-    try:
+            return first_row(statement, values)
+    with db.engine.connect() as connection:
+        raw: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]  # a pool's proxy hides the driver's type
         raw.autocommit = True
-        row: tuple[Any, ...] | None = raw.execute(statement, values).fetchone()
-        raw.autocommit = False
-    except BaseException:
-        lent.invalidate()
-        raise
-    lent.close()
-    return row
+        try:
+            row: tuple[Any, ...] | None = raw.execute(statement, values).fetchone()
+        except psycopg.Error as error:
+            raise translated(error, raw) from error
+        finally:
+            if raw.info.transaction_status == TransactionStatus.IDLE:
+                raw.autocommit = False
+            else:
+                connection.invalidate()
+        return row
 
 
 def init_app(app: Flask) -> None:

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import text
 
 from backend.core import logs
-from backend.core.database import at_once, db, transaction
+from backend.core.database import at_once, db, first_row, transaction
 from backend.core.outbox import traces
 from backend.core.outbox.crashes import crash_point
 from backend.core.outbox.renewal import renewed
@@ -42,11 +42,11 @@ LEASE = """
               case when is_local then set_config('synchronous_commit', 'off', true) end
 """
 # The row is locked from here on. A process that hangs, machine and all, lets go of it in time.
-DONE = text("""
+DONE = """
     update outbox set done_at = clock_timestamp(), lease_until = null
-     where id = :id and done_at is null and (attempts = :mine or not :is_renewed)
-    returning id, set_config('idle_in_transaction_session_timeout', :most, true)
-""")
+     where id = %(id)s and done_at is null and (attempts = %(mine)s or not %(is_renewed)s)
+    returning id, set_config('idle_in_transaction_session_timeout', %(most)s, true)
+"""
 FAILED = text("""
     update outbox set last_error = :error, lease_until = null,
            next_at = clock_timestamp() + :delay,
@@ -168,7 +168,7 @@ def _do_outside(job: Run) -> None:
 def _mark_done(job: Run) -> None:
     values = {"id": job.id, "mine": job.attempt, "is_renewed": job.topic.is_renewed}
     values["most"] = f"{job.topic.limits.time_limit.total_seconds() * 1000:.0f}"
-    if db.session.scalar(DONE, values) is None:
+    if first_row(DONE, values) is None:
         raise _OvertakenError
 
 
