@@ -73,12 +73,13 @@ class Relay:
 
     @property
     def _is_held_up(self) -> bool:
-        return len(self._open) < len(queues())
+        return self._is_broker_well and len(self._open) < len(queues())
 
     def turn(self) -> int:
         """Do what is due, publish one batch, and return its size."""
         self._do_chores()
-        if self._looks.is_due() or self._is_held_up or not self._is_broker_well:
+        # While the broker is away, not every new job is a reason to call it.
+        if self._looks.is_due() or self._is_held_up:
             self._look()
         if not self._is_broker_well:
             return 0

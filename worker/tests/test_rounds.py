@@ -157,6 +157,7 @@ def test_what_was_published_is_published_at_once_when_the_broker_is_back(real_da
     relay = Relay(post)
     assert relay.turn() == 0
     post.is_away = False
+    hurry(relay)
     relay.turn()
     assert set(post.sent) == {published, crashed}
 
@@ -170,6 +171,17 @@ def test_a_broker_that_lost_its_memory_is_given_everything_again(real_database, 
     hurry(relay)
     relay.turn()
     assert post.sent == [job, job]
+
+
+def test_a_broker_that_is_away_is_not_called_for_each_new_job(real_database, known):
+    post = Post()
+    post.is_away = True
+    relay, calls = Relay(post), []
+    post.look = lambda: calls.append(1) or Post.look(post)
+    for _ in range(5):
+        add()
+        relay.turn()
+    assert calls == [1]
 
 
 def test_a_broker_that_goes_away_while_publishing_leaves_the_batch_as_it_was(real_database, known):
@@ -195,6 +207,7 @@ def test_what_was_lost_is_published_when_the_database_comes_back_after_the_broke
         broken.setattr(rounds, "KICK", text("select from a_table_that_is_away"))
         with pytest.raises(ProgrammingError):
             relay.turn()
+    hurry(relay)
     relay.turn()
     assert post.sent == [job, job]
 
