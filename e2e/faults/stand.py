@@ -152,11 +152,15 @@ class Stand:
         return self.keep(module, (), variables)
 
     def worker(
-        self, concurrency: int = 2, module: str = "e2e.faults.run_worker", **variables: str
+        self,
+        concurrency: int = 2,
+        module: str = "e2e.faults.run_worker",
+        words: Iterable[str] = (),
+        **variables: str,
     ) -> Keeper:
         """Start a worker."""
         name = f"{uuid4().hex[:6]}@stand"
-        return self.keep(module, ("-c", str(concurrency), "-n", name), variables)
+        return self.keep(module, ("-c", str(concurrency), "-n", name, *words), variables)
 
     def keep(self, module: str, words: Iterable[str], variables: Mapping[str, str]) -> Keeper:
         """Start a process of the module, and again whenever it dies."""

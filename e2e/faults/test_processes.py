@@ -43,6 +43,15 @@ def test_f3_a_relay_killed_after_publishing_publishes_again_and_the_effect_is_on
     stand.check()
 
 
+def test_a_process_that_has_done_its_share_is_replaced_at_once(stand, tell):
+    """Celery would leave its place empty for two seconds and a half on average, and do so often."""
+    worker = stand.worker(concurrency=1, words=("--max-tasks-per-child", "1"))
+    stand.ready(stand.relay(), worker)
+    stand.enqueue("faults.write", 20)
+    tell(f"20 processes, one after another: {stand.drain(within=15):.1f} s")
+    stand.check()
+
+
 @pytest.mark.parametrize("hours", ["-1h", "+1h"])
 def test_f11_a_worker_whose_clock_is_wrong_neither_steals_a_lease_nor_loses_work(
     stand, tell, hours
