@@ -1,12 +1,10 @@
 """`quintet flows release`, `discard` and `reprocess`: what staff do in the console, by command."""
 
-import getpass
-import socket
 from typing import Any
 
 import click
 
-from backend.domains.flows.commands import wording
+from backend.domains.flows.commands import caller, wording
 from backend.domains.flows.services import quarantine
 from backend.domains.flows.services.quarantine import Actor
 
@@ -40,10 +38,10 @@ def reprocess_command(file_id: int, **options: Any) -> None:
     It is for files that ended with errors. What is not chosen stays as it was the first time.
     """
     chosen = {name: value for name, value in options.items() if value is not None}
-    outcome = quarantine.process_again(file_id=file_id, options=chosen, actor_id=None)
+    outcome = quarantine.process_again(file_id=file_id, options=chosen, actor=_actor())
     wording.tell(outcome)
     raise click.exceptions.Exit(wording.exit_code([outcome]))
 
 
 def _actor() -> Actor:
-    return Actor(id=None, name=f"{getpass.getuser()}@{socket.gethostname()}")
+    return Actor(id=None, name=caller.name())

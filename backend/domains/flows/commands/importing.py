@@ -1,8 +1,6 @@
 """`quintet flows import`: every file named is tried, and the exit code tells the worst."""
 
-import getpass
 import json
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +10,7 @@ from typing import Any
 import click
 
 from backend.core.files import FilesUnavailable
-from backend.domains.flows.commands import wording
+from backend.domains.flows.commands import caller, wording
 from backend.domains.flows.services import imports, recovery, sources
 from backend.domains.flows.services.outcomes import Outcome
 from backend.domains.flows.services.receipts import Delivery
@@ -75,7 +73,7 @@ def _import(source: Source, options: dict[str, Any]) -> Outcome:
     delivery = Delivery(
         name=source.name,
         channel="cli",
-        actor=options["actor"] or _actor(),
+        actor=options["actor"] or caller.name(),
         source=source.address,
         sha256=options["sha256"],
     )
@@ -114,11 +112,3 @@ def _progress(name: str) -> Iterator[Callable[[int, int], None] | None]:
             bar.update(done - bar.pos)
 
         yield progress
-
-
-def _actor() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = "nobody"  # A container's user may have no name.
-    return f"{user}@{socket.gethostname()}"

@@ -263,13 +263,15 @@ class _Import:
         return replace(outcome, file_id=file.id)
 
     def _record(self, file: FlowFile) -> None:
+        # Whoever has no account is known by the name that they have at the command line.
+        by = {} if self.delivery.actor_id else {"by": self.delivery.actor}
         audit.record(
             action="flows.reprocess",
             actor_id=self.delivery.actor_id,
             object_type="flow-file",
             object_id=file.id,
             before=self.before,
-            after=_state(file),
+            after=_state(file) | by,
         )
 
     def _outcome(self, status: str, message: str, other_id: int | None) -> Outcome:

@@ -102,12 +102,13 @@ def repeat(*, file_id: int, options: dict[str, bool], actor_id: UUID | None) -> 
     :raises NotImported: when it failed, and is to be tried again
     """
     if files.one(file_id).status in REPEATABLE:
-        outcome = process_again(file_id=file_id, options=options, actor_id=actor_id)
+        actor = Actor(id=actor_id, name="")
+        outcome = process_again(file_id=file_id, options=options, actor=actor)
         if outcome.status == "failed":
             raise waiting.NotImported(outcome.message)
 
 
-def process_again(*, file_id: int, options: dict[str, bool], actor_id: UUID | None) -> Outcome:
+def process_again(*, file_id: int, options: dict[str, bool], actor: Actor) -> Outcome:
     """Replace all that the file brought by what it brings now, in one step.
 
     If it is refused now, what was there stays. It opens a transaction of its own.
@@ -120,7 +121,8 @@ def process_again(*, file_id: int, options: dict[str, bool], actor_id: UUID | No
     delivery = Delivery(
         name=file.name,
         channel=file.channel,
-        actor_id=actor_id,
+        actor=actor.name,
+        actor_id=actor.id,
         receipt_id=file_id,
         is_again=True,
         is_released=file.conflicts_with_id is not None,

@@ -1,3 +1,4 @@
+import socket
 from dataclasses import replace
 from io import BytesIO
 
@@ -156,10 +157,19 @@ def test_a_failure_while_processing_again_changes_nothing(
     assert (status(with_error), count(with_error)) == ("imported_with_errors", 2)
 
 
-def test_the_command_processes_again_at_once(quintet, with_error, lenient):
+def test_the_command_processes_again_at_once_and_records_who_asked(
+    quintet, with_error, lenient, monkeypatch
+):
+    """In a container the user may have no name at all."""
+    monkeypatch.setattr("getpass.getuser", lambda: {}["uid"])
     result = quintet("flows", "reprocess", with_error)
     assert result.exit_code == 0, result.output
     assert (status(with_error), count(with_error)) == ("imported", 4)
+    last = db.session.scalars(
+        select(AuditEvent).where(AuditEvent.action == "flows.reprocess")
+    ).one()
+    assert last.actor_id is None
+    assert last.after["by"] == f"nobody@{socket.gethostname()}"
 
 
 def test_a_good_file_is_not_processed_again(quintet, real_database, take_in, example):
