@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from http import HTTPStatus
 
 import psycopg
+import structlog
 from flask import Flask
 from keeping import durable_server, empty_database, keep
 
@@ -113,6 +114,7 @@ def prepare(variables: dict[str, str], size: int) -> Flask:
     owner = variables["QUINTET_DATABASE_OWNER_URL"]
     urls = {"database_url": variables["DATABASE_URL"], "database_owner_url": owner}
     app = create_app(WTF_CSRF_ENABLED=False, **urls)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with app.app_context(), transaction():
         people.create(email=EMAIL, name="Bench", roles=["staff"], password=PASSWORD, actor_id=None)
     fill(owner, size // READINGS_PER_METER)
@@ -164,7 +166,6 @@ def hang_up(app: Flask) -> None:
 
 def main() -> None:
     """Measure on a server that is thrown away, and keep the figures."""
-    logging.disable(logging.INFO)
     with durable_server("bench-search") as postgres, ExitStack() as lent:
         apps = {}
         for size in SIZES:
