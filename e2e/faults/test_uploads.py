@@ -29,44 +29,52 @@ def front(stand, flows, request):
     made.stop()
 
 
+class Uploads:
+    """Different files, one after another, by several people."""
+
+    def __init__(self, stand, front):
+        self.accepted = []
+        self._stand, self._front = stand, front
+        self._seeds = count(1)
+
+    def windows(self, number):
+        """Return each window's 99th percentile, in seconds."""
+        return [p99(paced(self.send, WINDOW, PAUSE)) for _ in range(number)]
+
+    def send(self, number):
+        answer = self._front.send(written(next(self._seeds), 3), by=number)
+        self.accepted.append(answer.status_code)
+
+    def are_imported(self):
+        ended = "select count(*) from flow_file where status = 'imported'"
+        return self._stand.rows(ended) == [(len(self.accepted),)]
+
+
 @pytest.mark.alone
 @pytest.mark.parametrize("front", [BY_JOB], indirect=True)
 def test_f5_uploads_go_on_for_30_s_without_a_broker_whose_address_the_api_never_calls(
     stand, flows, front, tell
 ):
-    relay, worker = stand.relay(), stand.worker(4, "e2e.faults.run_flows_worker", **flows)
-    stand.ready(relay, worker)
+    stand.ready(stand.relay(), stand.worker(4, "e2e.faults.run_flows_worker", **flows))
     front.sign_in_colleagues(COLLEAGUES)
-    seeds = count(1)
-    accepted = []
-
-    def upload(number):
-        accepted.append(front.send(written(next(seeds), 3), by=number).status_code)
-
-    def windows(number):
-        return [p99(paced(upload, WINDOW, PAUSE)) for _ in range(number)]
-
-    def imported_all():
-        ended = "select count(*) from flow_file where status = 'imported'"
-        return stand.rows(ended) == [(len(accepted),)]
-
-    paced(upload, WARM_UP, PAUSE)
-    well = windows(WELL)
+    uploads = Uploads(stand, front)
+    paced(uploads.send, WARM_UP, PAUSE)
+    well = uploads.windows(WELL)
     stand.broker.kill(signal.SIGTERM)
     began = time.monotonic()
-    during = windows(DURING)
+    during = uploads.windows(DURING)
     time.sleep(max(0.0, began + OUTAGE - time.monotonic()))
     stand.broker.start()
-    drained = stand.until(imported_all, within=60)
-    well += windows(WELL)
-    stand.until(imported_all, within=60)
+    drained = stand.until(uploads.are_imported, within=60)
+    well += uploads.windows(WELL)
+    stand.until(uploads.are_imported, within=60)
     tell(
         f"F5: p99 of {WINDOW} uploads each, before and after: {told(well)}; in {OUTAGE:.0f} s"
-        f" without a broker: {told(during)}; {len(accepted)} accepted, all imported {drained:.1f} s"
-        " after its return"
+        f" without a broker: {told(during)}; {len(uploads.accepted)} accepted, all imported"
+        f" {drained:.1f} s after its return"
     )
-    assert set(accepted) == {202}
-    assert stand.rows("select count(*) from flow_reading") == [(3 * len(accepted),)]
+    assert set(uploads.accepted) == {202}
+    assert stand.rows("select count(*) from flow_reading") == [(3 * len(uploads.accepted),)]
     assert front.limits.port in front.called()
     assert stand.broker.port not in front.called()
     assert statistics.median(during) <= 1.2 * statistics.median(well)
