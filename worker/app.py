@@ -10,34 +10,17 @@ from uuid import UUID
 os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
 
 from celery import Celery, signals
-from celery.app.amqp import AMQP
 from flask import Flask
-from kombu import Connection
 
 from backend.app import create_app
 from backend.core import outbox
 from backend.core.config import InvalidSettings, Settings
 from backend.core.database import db
+from worker.connections import SteadyAmqp
 from worker.health import HealthFiles
 from worker.settings import TRANSPORT, queues, settings
 
 HANDLE = "handle"
-RECONNECT = 2.0  # Seconds at most between two attempts, where Celery waits for up to thirty.
-
-
-class PromptConnection(Connection):
-    """A connection to the broker, which is made again soon after the broker is back."""
-
-    def ensure_connection(self, *arguments: Any, **options: Any) -> Connection:  # type: ignore[override]  # all are passed on
-        """Try until it is there."""
-        pace = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": RECONNECT}
-        return super().ensure_connection(*arguments, **pace | options)
-
-
-class PromptAmqp(AMQP):
-    """Celery's way to the broker, over such connections."""
-
-    Connection = PromptConnection
 
 
 def broker_url(app: Flask) -> str:
@@ -58,7 +41,7 @@ def _settings(app: Flask) -> Settings:
 
 def create_celery(app: Flask, transport: dict[str, Any] = TRANSPORT) -> Celery:
     """Return the Celery application over the web application."""
-    celery = Celery("quintet", broker=broker_url(app), amqp=PromptAmqp, set_as_current=False)
+    celery = Celery("quintet", broker=broker_url(app), amqp=SteadyAmqp, set_as_current=False)
     celery.conf.update(settings(transport), quintet_health_folder=_settings(app).health_folder)
 
     @celery.task(name=HANDLE)

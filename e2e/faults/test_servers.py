@@ -42,17 +42,17 @@ def test_f6_a_broker_that_hangs_or_goes_dark_is_left_and_found_again(stand, tell
     proxy.close()
 
 
-def test_f7_a_broker_that_dies_four_times_leaves_the_worker_as_it_was(stand, tell):
+def test_f7_a_broker_that_dies_six_times_leaves_the_worker_as_it_was(stand, dice, tell):
     relay, worker = stand.relay(), stand.worker()
     stand.ready(relay, worker)
     pid = worker.process.pid
-    for _ in range(4):
+    for _ in range(6):
         stand.enqueue("faults.pay", 20)
         stand.broker.kill()
         stand.enqueue("faults.write", 20)
-        time.sleep(1)
+        time.sleep(dice.uniform(0.2, 1.5))
         stand.broker.start()
-        time.sleep(1)
+        time.sleep(dice.uniform(0.2, 1.5))
     tell(f"F7: drained in {stand.drain(within=60):.1f} s")
     stand.check()
     assert (worker.process.pid, worker.starts, relay.starts) == (pid, 1, 1), stand._logs()
