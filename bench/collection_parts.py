@@ -139,7 +139,7 @@ def unchanged(server: Served, owner_url: str) -> Figures:
     response = caller.ask(path)
     response.read()
     tag = response.headers["ETag"]
-    full = load.drive(server.port, [load.get(path)], seconds=1)
+    full = load.drive(server.port, [load.get(path)], seconds=3)
     with psycopg.connect(owner_url, autocommit=True) as connection:
         connection.execute("revoke select on expense from quintet_app")
         try:
@@ -147,7 +147,7 @@ def unchanged(server: Served, owner_url: str) -> Figures:
             response.read()
             assert response.status == http.client.INTERNAL_SERVER_ERROR, "The role reads on."
             asked = [load.get(path, If_None_Match=tag)]
-            known = load.drive(server.port, asked, seconds=1, status=304)
+            known = load.drive(server.port, asked, seconds=3, status=304)
         finally:
             connection.execute("grant select on expense to quintet_app")
     return {"304 / 200, no row readable": {"304": known.rate, "200": full.rate}}
