@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import re
+import signal
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -30,6 +31,8 @@ from environments.local import processes, testing
 def pytest_configure(config):
     if hasattr(config, "workerinput"):
         return  # One server for all of xdist's workers, started by their parent.
+    # Shells have what they start in the background ignore Ctrl-C, and so would all commands here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for variable in list(os.environ):
         if variable.startswith(("QUINTET_", "DATABASE_", "REDIS_")):
             del os.environ[variable]

@@ -21,6 +21,6 @@ class CommandGroup(AppGroup):
             return super().invoke(ctx)
         except DomainError as error:
             places = (str(each["detail"]) for each in error.errors)
-            raise click.ClickException(" ".join((error.detail or error.title, *places))) from error
+            raise click.ClickException(" ".join((error.detail, *places))) from error
         except OperationalError as error:
             raise click.ClickException("The database does not answer. Try again later.") from error

@@ -47,8 +47,8 @@ class DomainError(Exception):
     def __init__(
         self, detail: str = "", *, errors: Iterable[Mapping[str, Any]] = (), **extensions: object
     ) -> None:
-        super().__init__(detail or self.title)
-        self.detail = detail or self.title
+        super().__init__(detail or self.explanation)
+        self.detail = detail or self.explanation
         self.errors = [dict(each) for each in errors]
         self.extensions = extensions
 

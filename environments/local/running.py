@@ -85,7 +85,8 @@ class Run:
             self.supervisor.start(self._programs(), self._variables())
             self._await_first_answer()
             self._publish()
-            say(f"\nQuintet runs at {self.address}\n\n{logins}\nCtrl-C ends it.")
+            say(f"\nQuintet runs at {self.address}\n\n{logins}")
+            say(f"Logs are in {self.supervisor.logs}. Ctrl-C ends it.")
             self._watch()
         finally:
             for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

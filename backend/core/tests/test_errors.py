@@ -106,6 +106,17 @@ def test_an_unknown_address_is_a_problem(kettle, address):
     assert response.json["detail"] == f"There is nothing at {address}."
 
 
+def test_a_problem_without_words_of_its_own_says_what_to_do(kettle, kettle_app):
+    response = kettle.get("/api/kettle/bugs/teapot")
+    assert response.json["detail"] == (
+        "The service cannot answer just now. Nothing was changed; repeat the request in a while."
+    )
+    with kettle_app.test_request_context(headers=BROWSER):
+        page = errors.answer(errors.Unavailable()).get_data(as_text=True)
+    assert ">The service cannot answer just now</h1>" in page
+    assert ">Nothing was changed; repeat the request in a while.</p>" in page
+
+
 def test_a_browser_gets_the_same_problem_as_a_page(kettle):
     response = kettle.get("/<b>nowhere</b>", headers=BROWSER | {"X-Request-ID": "r2"})
     assert (response.status_code, response.mimetype) == (404, "text/html")
@@ -200,7 +211,7 @@ def test_what_is_our_own_fault_says_nothing_but_the_id(kettle):
         "type": "/problems/unexpected",
         "title": "Something went wrong on our side",
         "status": 500,
-        "detail": "Something went wrong on our side",
+        "detail": "Something went wrong on our side. Give the request's id to support.",
         "instance": "/requests/r3",
     }
 

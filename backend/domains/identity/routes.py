@@ -21,7 +21,7 @@ blueprint = ApiBlueprint(
 
 
 class SignInRefused(Unauthenticated):
-    """The e-mail address or the password is wrong. Try again, or ask the staff to reset it."""
+    """The e-mail address or the password is wrong. Try again, or reset it at /password-reset."""
 
 
 @blueprint.post("/login")

@@ -83,7 +83,7 @@ def test_a_file_shows_its_status_counts_and_findings(take_in, staff, example):
     broken = example.swap(5, "1987.5", "-1.0").swap(10, "|05|", "||")
     file_id = take_in(broken, name="broken.uff").file_id
     page = words(staff.get(f"/admin/flows/files/{file_id}"))
-    assert "imported with errors" in page
+    assert "Imported with errors" in page
     assert "Readings 4 3 1" in page
     assert "J0040" in page
     assert "-1.0" in page
@@ -115,7 +115,7 @@ def test_nothing_of_a_rejected_file_is_found_but_its_row_says_why(take_in, staff
     file_id = take_in(example.line(14, None), name="cut.uff").file_id
     assert "no file has brought" in words(search(staff, q=MPAN))
     page = words(staff.get(f"/admin/flows/files/{file_id}"))
-    assert "rejected" in page
+    assert "Rejected" in page
 
 
 def test_a_duplicate_leads_to_the_first_import(take_in, staff, example):

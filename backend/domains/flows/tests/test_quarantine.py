@@ -241,5 +241,6 @@ def test_the_page_of_a_running_file_shows_how_far_it_is_and_renews_itself(staff,
 
     assert response.headers["Refresh"] == "2"
     assert "20,000 of 80,000 records" in response.text
+    assert "What was found" not in response.text
     progress = staff.get(f"/api/flows/files/{file.id}/progress").json["data"]
     assert progress == {"status": "running", "progress": {"done": 20_000, "total": 80_000}}

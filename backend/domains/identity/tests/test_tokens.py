@@ -59,7 +59,9 @@ def test_every_refused_sign_in_has_the_same_answer_and_is_audited(case, member, 
     assert answer.status_code == 401
     assert answer.mimetype == "application/problem+json"
     assert answer.json["type"] == "/problems/sign-in-refused"
-    assert answer.json["detail"] == "The e-mail address or the password is wrong"
+    assert answer.json["detail"] == (
+        "The e-mail address or the password is wrong. Try again, or reset it at /password-reset."
+    )
     assert _actions() == ["identity.refuse-sign-in"]
 
 
