@@ -7,6 +7,7 @@ on counting in its own memory: nobody waits for it, and nobody is let through fo
 import hmac
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address, ip_network
+from math import ceil
 from time import time
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ MARKED = {
     "mail": ("5 per hour", "50 per hour"),
 }
 READING = {"GET", "HEAD", "OPTIONS", "QUERY"}
+MINUTE = 60
 PATIENCE = 0.25  # Seconds for each step towards Valkey.
 LONGEST_NAME = 254
 
@@ -130,7 +132,8 @@ def _limit(rate: str, key: str, kind: str | None) -> ApplicationLimit:
 
 def _refuse(breached: RequestLimit) -> Response:
     wait = max(1, round(breached.reset_at - time()))
-    response = answer(TooManyRequests(f"At most {breached.limit} are answered."))
+    pause = f"{wait} seconds" if wait < 2 * MINUTE else f"{ceil(wait / MINUTE)} minutes"
+    response = answer(TooManyRequests(f"Wait {pause}, and then try again."))
     response.headers["Retry-After"] = str(wait)
     return response
 

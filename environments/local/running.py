@@ -119,7 +119,8 @@ class Run:
         if not record.exists():
             say("Creating the demonstration people and a sample import …")
             record.write_text(servers.quintet("demo", variables=self._variables()))
-        return record.read_text()
+            return record.read_text()
+        return f"From the first start:\n{record.read_text()}"
 
     def _variables(self) -> Mapping[str, str]:
         own = servers.own_variables(self.postgres) if self.postgres else servers.files_variables()

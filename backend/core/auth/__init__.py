@@ -10,10 +10,13 @@ from backend.core.auth import blueprints, sessions, tokens
 from backend.core.auth.blueprints import (
     ApiBlueprint,
     Entry,
+    FormRefused,
     PageBlueprint,
     may_enter,
+    page_before,
     public,
     reserved,
+    sign_in_address,
 )
 from backend.core.auth.current import current_identity, required_identity
 from backend.core.auth.identities import Account, Identity, register_accounts, register_loader
@@ -23,17 +26,20 @@ __all__ = [
     "Account",
     "ApiBlueprint",
     "Entry",
+    "FormRefused",
     "Identity",
     "PageBlueprint",
     "current_identity",
     "init_app",
     "local_path",
     "may_enter",
+    "page_before",
     "public",
     "register_accounts",
     "register_loader",
     "required_identity",
     "reserved",
+    "sign_in_address",
 ]
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import flask
-from flask import Flask, current_app, redirect, request
+from flask import Flask, current_app, flash, redirect, request
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.wrappers import Response
 
@@ -14,6 +14,7 @@ from backend.core import api, audit, database, errors
 from backend.core.auth import tokens
 from backend.core.auth.current import current_identity, remember, required_identity
 from backend.core.auth.identities import Identity
+from backend.core.auth.paths import local_path
 from backend.core.config import Settings, current_settings
 from backend.core.errors import DomainError, Forbidden
 
@@ -126,7 +127,7 @@ class PageBlueprint(_Openable, flask.Blueprint):
         if is_open(self, _view()):
             return None
         if current_identity() is None:
-            return redirect(_sign_in_address())
+            return _send_to_sign_in()
         _require_role(self)
         return None
 
@@ -181,12 +182,35 @@ def _require_role(blueprint: ApiBlueprint | PageBlueprint) -> None:
         raise RoleMissing(f"It needs the role “{role}”.")
 
 
-def _sign_in_address() -> str:
-    """Only what is read can be come back to: a form that was posted would be empty."""
-    if request.method not in {"GET", "HEAD"}:
-        return "/login"
-    target = request.full_path if request.query_string else request.path
+def sign_in_address(target: str) -> str:
+    """Return the address of the page that signs in and leads to the target."""
     return f"/login?next={quote(target, safe='/')}"
+
+
+def _send_to_sign_in() -> Response:
+    """Lead back to the page, or to the one whose form was sent; what it held is not kept."""
+    if request.method in {"GET", "HEAD"}:
+        target = request.full_path if request.query_string else request.path
+        return redirect(sign_in_address(target))
+    page = page_before()
+    if page is None:
+        return redirect("/login")
+    flash(
+        "You were signed out meanwhile, and what you sent was not done. Sign in again.", "warning"
+    )
+    return redirect(sign_in_address(page))
+
+
+def page_before() -> str | None:
+    """Return the page whose form was sent, or none when it was not one of ours.
+
+    Another site's form comes without the session cookie; a cookie written in the answer would
+    replace it, and sign the person out.
+    """
+    page = urlsplit(request.referrer or "")
+    if page.netloc != request.host:
+        return None
+    return local_path(f"{page.path}?{page.query}" if page.query else page.path)
 
 
 def _admit() -> Response | None:
@@ -200,8 +224,8 @@ def _admit() -> Response | None:
     if request.endpoint is not None and current_app.config["WTF_CSRF_ENABLED"]:
         try:
             _csrf.protect()
-        except CSRFError as error:
-            raise FormRefused(str(error.description)) from None
+        except CSRFError:
+            raise FormRefused from None
     return None
 
 

@@ -18,6 +18,7 @@ from flask_jwt_extended import (
     unset_refresh_cookies,
     verify_jwt_in_request,
 )
+from flask_jwt_extended.exceptions import CSRFError, NoAuthorizationError
 from jwt import InvalidTokenError
 
 from backend.core.auth.current import current_identity, remember
@@ -34,6 +35,10 @@ FOREIGN_HEADERS = {"crit", "jku", "jwk", "x5c", "x5u"}
 
 class TokenMissing(Unauthenticated):
     """No token was sent. Sign in at /api/auth/login, and send the access token as `Bearer …`."""
+
+
+class RefreshTokenMissing(Unauthenticated):
+    """No refresh token was sent. Send it in the body, or its cookie with an X-CSRF-TOKEN header."""
 
 
 class TokenExpired(Unauthenticated):
@@ -106,7 +111,10 @@ def presented_refresh_token() -> Presented:
     is_cookie = encoded is None
     if not is_cookie and not isinstance(encoded, str):
         raise TokenRefused("The refresh token is a text.")
-    verify_jwt_in_request(refresh=True, locations=["cookies" if is_cookie else "json"])
+    try:
+        verify_jwt_in_request(refresh=True, locations=["cookies" if is_cookie else "json"])
+    except (NoAuthorizationError, CSRFError):
+        raise RefreshTokenMissing from None
     if is_cookie:
         encoded = request.cookies[current_app.config["JWT_REFRESH_COOKIE_NAME"]]
     claims = get_jwt()

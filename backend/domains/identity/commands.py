@@ -97,7 +97,13 @@ def enable_command(email: str) -> None:
     """Let a disabled person in again."""
     user = people.get_by_email(email=email)
     people.enable(user_id=user.id, actor_id=None)
-    click.echo(f"{user.email} can sign in again.")
+    is_invited = user.state == "invited"
+    then = (
+        "is enabled, and has no password yet: invite them again"
+        if is_invited
+        else "can sign in again"
+    )
+    click.echo(f"{user.email} {then}.")
 
 
 @commands.command("list")
@@ -108,8 +114,7 @@ def list_command(search: str) -> None:
     while after is not None:
         found, after = people.page(search=search, after=after, size=500)
         for user in found:
-            state = "disabled" if user.is_disabled else "enabled"
-            click.echo("\t".join((user.email, user.name, _listed(user.roles), state)))
+            click.echo("\t".join((user.email, user.name, _listed(user.roles), user.state)))
 
 
 @commands.command("demo")

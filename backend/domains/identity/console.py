@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from backend.core import auth, formats
 from backend.core.auth import Identity, PageBlueprint
 from backend.core.sections import Action, Input, Section, Values, mount
+from backend.core.sections.asking import mistakes
 from backend.core.sections.declaration import Record
 from backend.domains.identity.collections import people as collection
 from backend.domains.identity.services import invitations, people
@@ -48,7 +49,10 @@ def _invitation(user_id: Any) -> list[tuple[str, Any]]:
         return []
     sent = f"sent {formats.local(found.sent_at)}" if found.sent_at else "waiting to be sent"
     until = formats.local(found.expires_at)
-    link = "was used or has ended" if found.used_at else f"works until {until}"
+    if found.used_at:
+        link = "was used or has ended"
+    else:
+        link = f"has expired on {until}" if found.is_expired else f"works until {until}"
     return [("Last invitation", sent), ("Its link", link)]
 
 
@@ -92,8 +96,8 @@ ACTIONS = (
         "Enable",
         "enablement",
         _enable,
-        sentence="The person can sign in again, with the password that they had.",
-        done="The person can sign in again.",
+        sentence="The person can sign in again. Whoever has no password yet is invited once more.",
+        done="The person is enabled.",
         offered=lambda record, _: record["state"] == "disabled",
     ),
     Action(
@@ -130,17 +134,32 @@ mount(
 @blueprint.get("/people/new")
 def show_new_person() -> str:
     """Show the form for somebody new."""
-    return render_template("identity/new_person.html", roles=people.ROLES)
+    return _new_person({}, [])
 
 
 @blueprint.post("/people")
-def create_person() -> Response:
-    """Create an account, and send its person an invitation."""
-    user = invitations.invite(
-        email=request.form.get("email", ""),
-        name=request.form.get("name", ""),
-        roles=request.form.getlist("roles"),
-        actor_id=auth.required_identity().user_id,
-    )
+def create_person() -> Response | tuple[str, int]:
+    """Create an account, and send its person an invitation; else show the form as it was sent."""
+    try:
+        user = invitations.invite(
+            email=request.form.get("email", ""),
+            name=request.form.get("name", ""),
+            roles=request.form.getlist("roles"),
+            actor_id=auth.required_identity().user_id,
+        )
+    except people.PersonInvalid as refused:
+        return _new_person(*mistakes(("email", "name"), refused.errors)), refused.status
+    except people.EmailTaken as refused:
+        return _new_person({"email": [str(refused)]}, []), refused.status
     flash(INVITED, "good")
     return redirect(url_for(".show_person", key=user.id))
+
+
+def _new_person(errors: dict[str, list[str]], wrong: list[str]) -> str:
+    return render_template(
+        "identity/new_person.html",
+        roles=people.ROLES,
+        given=request.form,
+        errors=errors,
+        wrong=wrong,
+    )

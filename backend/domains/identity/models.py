@@ -1,6 +1,6 @@
 """People, what they were given to sign in with, and what was revoked before its time."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, String, func, text
@@ -29,6 +29,13 @@ class User(UuidKey, Model):
     )
 
     __table_args__ = (Index("identity_user_email_unique", text("lower(email)"), unique=True),)
+
+    @property
+    def state(self) -> str:
+        """Whether the person may sign in: enabled, invited or disabled."""
+        if self.is_disabled:
+            return "disabled"
+        return "invited" if self.password_hash is None else "enabled"
 
 
 class RefreshToken(Model):
@@ -76,3 +83,8 @@ class Link(UuidKey, Model):
     token_hash: Mapped[bytes | None] = mapped_column(unique=True, default=None)
     sent_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), default=None)
     used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), default=None)
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether its time is over, by this machine's clock: a word for people, no check."""
+        return self.expires_at <= datetime.now(UTC)

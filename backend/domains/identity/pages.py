@@ -6,10 +6,13 @@ from werkzeug.wrappers import Response
 from backend.core import auth, limits
 from backend.core.auth import PageBlueprint
 from backend.core.auth import sessions as cookie
+from backend.core.errors import answer
 from backend.domains.identity import passwords
 from backend.domains.identity.services import invitations, links, people, resets, sessions
 
 Page = tuple[str, int]
+
+TOO_OLD = "The page was open for too long. Please fill it in once more."
 
 blueprint = PageBlueprint(
     "identity_pages", __name__, public=True, url_prefix="", template_folder="templates"
@@ -47,11 +50,28 @@ def create_session() -> Page | Response:
 @blueprint.post("/logout")
 def end_session() -> Response:
     """Sign out in this browser."""
-    proof = cookie.proof()
-    if proof and auth.current_identity():
-        sessions.sign_out(session_id=proof.ids[0], user_id=proof.user_id)
-    cookie.end()
+    _leave()
     return redirect("/login")
+
+
+@blueprint.errorhandler(auth.FormRefused)
+def show_form_again(refused: auth.FormRefused) -> Response:
+    """Lead back to a form that was open for too long, or in two tabs; nothing of it was done."""
+    if auth.page_before() is None:
+        return answer(refused)
+    target = auth.local_path(request.form.get("next"))
+    if request.endpoint == f"{blueprint.name}.end_session":
+        if auth.current_identity() is None:
+            return redirect("/login")
+        flash("You are still signed in. Sign out once more.", "warning")
+        return redirect("/")
+    if request.endpoint != f"{blueprint.name}.create_session":
+        flash(TOO_OLD, "warning")
+        return redirect(request.path)
+    if auth.current_identity():
+        return redirect(target)
+    flash(TOO_OLD, "warning")
+    return redirect(auth.sign_in_address(target))
 
 
 @blueprint.get("/invitations/<token>")
@@ -126,6 +146,15 @@ def _choice_errors() -> dict[str, list[str]]:
     return {} if is_same else {"again": ["It is not the same as above."]}
 
 
+def _leave() -> None:
+    proof = cookie.proof()
+    if proof and auth.current_identity():
+        sessions.sign_out(session_id=proof.ids[0], user_id=proof.user_id)
+    cookie.end()
+
+
 def _to_login() -> Response:
+    """Whoever is signed in in this browser need not be whom the link was for."""
+    _leave()
     flash("Your password is set. Sign in with it.", "good")
     return redirect("/login")

@@ -33,16 +33,17 @@ def invite(*, email: str, name: str, roles: Collection[str], actor_id: UUID | No
 
 
 def invite_again(*, user_id: UUID, actor_id: UUID | None) -> User:
-    """Send another link to a person who has not chosen a password yet.
+    """Send another link, and end those before, to a person who has not chosen a password yet.
 
     :raises AlreadyJoined: when they have
     :raises PersonDisabled: when they may not come in
     """
-    user = people.get(user_id=user_id)
+    user = people.get(user_id=user_id, is_locked=True)
     if user.password_hash is not None:
         raise AlreadyJoined(f"{user.email} has a password already.")
     if user.is_disabled:
         raise PersonDisabled(f"{user.email} is disabled.")
+    links.end_all(user_id=user.id)
     _send(user, actor_id)
     return user
 

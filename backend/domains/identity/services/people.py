@@ -15,6 +15,8 @@ from backend.domains.identity.services import links
 
 ROLES = {"staff": "Staff", "underwriter": "Underwriter"}
 LONGEST_NAME = 200
+# Persian and Indic names are written with them.
+JOINERS = dict.fromkeys((0x200C, 0x200D))
 
 
 class PersonNotFound(NotFound):
@@ -50,7 +52,13 @@ def create(
     if address is None:
         errors.append(_error("/email", "email-invalid", "It should look like ada@example.com."))
     if own_name is None:
-        errors.append(_error("/name", "name-invalid", f"It has 1 to {LONGEST_NAME} characters."))
+        errors.append(
+            _error(
+                "/name",
+                "name-invalid",
+                f"It has 1 to {LONGEST_NAME} characters, none of which is invisible.",
+            )
+        )
     if address is None or own_name is None or errors:
         raise PersonInvalid("The person cannot be kept like that.", errors=errors)
     if find(email=address):
@@ -71,12 +79,12 @@ def find(*, email: str) -> User | None:
     return db.session.scalar(select(User).where(func.lower(User.email) == address))
 
 
-def get(*, user_id: UUID) -> User:
-    """Return the person.
+def get(*, user_id: UUID, is_locked: bool = False) -> User:
+    """Return the person, locked until the transaction ends if that is asked for.
 
     :raises PersonNotFound: when nobody has that id
     """
-    user = db.session.get(User, user_id)
+    user = db.session.get(User, user_id, with_for_update=is_locked, populate_existing=is_locked)
     if user is None:
         raise PersonNotFound(f"Nobody has the id {user_id}.")
     return user
@@ -211,7 +219,9 @@ def _replace_password(user: User, kept: str) -> None:
 
 def _lock(user_id: UUID) -> tuple[User, list[User]]:
     """Lock the person, and all who are on the staff: two may not remove each other at once."""
-    is_on_staff = and_(User.roles.contains(["staff"]), ~User.is_disabled)
+    is_on_staff = and_(
+        User.roles.contains(["staff"]), ~User.is_disabled, User.password_hash.is_not(None)
+    )
     query = select(User).where(or_(User.id == user_id, is_on_staff)).order_by(User.id)
     found = db.session.scalars(
         query.with_for_update(), execution_options={"populate_existing": True}
@@ -225,7 +235,7 @@ def _lock(user_id: UUID) -> tuple[User, list[User]]:
 def _check_access_can_end(user: User, others: list[User], actor_id: UUID | None) -> None:
     if user.id == actor_id:
         raise OwnAccess("You cannot disable yourself, or leave the staff, on your own.")
-    if "staff" in user.roles and not user.is_disabled and not others:
+    if "staff" in user.roles and user.state == "enabled" and not others:
         raise LastOnStaff(f"{user.email} is the last person on the staff.")
 
 
@@ -253,7 +263,8 @@ def _record(
 
 def _name(name: str) -> str | None:
     found = " ".join(unicodedata.normalize("NFC", name).split())
-    is_printable = found.isprintable() and 0 < len(found) <= LONGEST_NAME
+    visible = found.translate(JOINERS)
+    is_printable = visible.isprintable() and visible and len(found) <= LONGEST_NAME
     return found if is_printable else None
 
 

@@ -69,6 +69,14 @@ def test_roles_are_replaced_and_people_disabled_and_enabled(quintet, member, cli
     assert (unknown.exit_code, "Nobody has" in unknown.stderr) == (1, True)
 
 
+def test_somebody_who_was_invited_is_told_from_who_can_sign_in(quintet, person):
+    person(email="grace@quintet.test")
+    assert "grace@quintet.test\tA Person\tno roles\tinvited" in quintet("identity", "list").stdout
+    quintet("identity", "disable", "grace@quintet.test")
+    enabled = quintet("identity", "enable", "grace@quintet.test")
+    assert "has no password yet: invite them again" in enabled.stdout
+
+
 def test_the_demonstration_people_are_created_once(quintet, client):
     assert "6 demonstration people created" in quintet("identity", "demo").stdout
     assert "0 demonstration people created" in quintet("identity", "demo").stdout

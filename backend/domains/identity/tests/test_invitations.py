@@ -182,11 +182,19 @@ def test_the_console_tells_how_an_invitation_stands_and_sends_another(
     outbox.run_due()
     first, second = postbox.links
     assert first != second
-    visitor.choose(first)
-    assert visitor.get(second).status_code == 404
+    assert visitor.get(first).status_code == 404
+    visitor.choose(second)
     assert "was used or has ended" in console.get(page).text
     assert "Send another invitation" not in console.get(page).text
     assert submit(console, page, f"{page}/invitations").status_code == 409
+
+
+def test_the_console_tells_that_an_invitation_has_expired(invited, signed_in):
+    user = people.find(email="grace@quintet.test")
+    db.session.execute(text("update identity_link set expires_at = clock_timestamp()"))
+    page = signed_in("staff").get(f"{LIST}/{user.id}").text
+    assert "has expired on" in page
+    assert "works until" not in page
 
 
 def test_a_disabled_person_is_neither_invited_nor_sent_what_was_asked_for(
@@ -208,7 +216,8 @@ def test_a_command_invites_and_invites_again(quintet, visitor, postbox):
         result = quintet(*words)
         assert (result.exit_code, result.stdout) == (0, "")
     outbox.run_due()
-    visitor.choose(postbox.links[1])
+    (link,) = postbox.links
+    visitor.choose(link)
     assert visitor.can_sign_in(GRACE)
     assert people.find(email="grace@quintet.test").roles == ["underwriter"]
     again = quintet("identity", "invite", "grace@quintet.test")

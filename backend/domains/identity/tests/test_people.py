@@ -14,8 +14,8 @@ LIST = "/admin/identity/people"
 
 
 @pytest.fixture
-def console(signed_in):
-    return signed_in("staff")
+def console(signed_in, member):
+    return signed_in(user=member("staff", email="staff@quintet.test"))
 
 
 def _events():
@@ -46,9 +46,11 @@ def test_staff_create_a_person_who_cannot_sign_in_before_choosing_a_password(con
     [
         ({"email": "nothing"}, "It should look like ada@example.com."),
         ({"email": ""}, "It should look like ada@example.com."),
-        ({"name": "  "}, "It has 1 to 200 characters."),
-        ({"name": "x" * 201}, "It has 1 to 200 characters."),
-        ({"name": "a\x00b"}, "It has 1 to 200 characters."),
+        ({"name": "  "}, "It has 1 to 200 characters, none of which is invisible."),
+        ({"name": "x" * 201}, "It has 1 to 200 characters, none of which is invisible."),
+        ({"name": "\u200c"}, "It has 1 to 200 characters, none of which is invisible."),
+        ({"name": "a\u202eb"}, "It has 1 to 200 characters, none of which is invisible."),
+        ({"name": "a\x00b"}, "It has 1 to 200 characters, none of which is invisible."),
         ({"roles": "king"}, "There is no role 'king'; there are staff and underwriter."),
     ],
 )
@@ -60,6 +62,12 @@ def test_a_person_that_cannot_be_kept_is_refused_with_what_to_correct(
     assert answer.status_code == 422
     assert detail in html.unescape(answer.text)
     assert people.find(email="grace@quintet.test") is None
+
+
+def test_a_name_may_have_the_joiners_of_its_script(console, submit):
+    name = "علی\u200cرضا"  # noqa: RUF001  a Persian name
+    submit(console, f"{LIST}/new", LIST, email="ali@quintet.test", name=name)
+    assert people.find(email="ali@quintet.test").name == name
 
 
 def test_an_address_belongs_to_one_person_in_any_case(console, submit, person):
@@ -158,17 +166,18 @@ def test_nobody_takes_away_their_own_access(console, signed_in, submit):
     assert console.get(address).status_code == 200
 
 
-def test_the_last_person_on_the_staff_stays(person):
-    last = person("staff")
-    person("staff", is_disabled=True)
+def test_the_last_person_on_the_staff_who_can_sign_in_stays(member, person):
+    last = member("staff")
+    member("staff", is_disabled=True)
+    person("staff")
     with pytest.raises(people.LastOnStaff):
         people.disable(user_id=last.id, actor_id=None)
     with pytest.raises(people.LastOnStaff):
         people.change_roles(user_id=last.id, roles=["underwriter"], actor_id=None)
 
 
-def test_two_on_the_staff_who_remove_each_other_at_once_do_not_both_succeed(real_database, person):
-    one, two = person("staff"), person("staff")
+def test_two_on_the_staff_who_remove_each_other_at_once_do_not_both_succeed(real_database, member):
+    one, two = member("staff"), member("staff")
 
     def disable(pair):
         actor, other = pair

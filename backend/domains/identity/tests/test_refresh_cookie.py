@@ -25,7 +25,9 @@ def test_the_browser_gets_the_refresh_token_in_a_cookie_that_no_script_reads(bro
 
 def test_the_cookie_needs_the_csrf_header_and_is_replaced(browser):
     before = browser.get_cookie("quintet-refresh", path="/api/auth").value
-    assert browser.post("/api/auth/refresh").status_code == 401
+    refused = browser.post("/api/auth/refresh")
+    assert refused.status_code == 401
+    assert "X-CSRF-TOKEN" in refused.json["detail"]
     wrong = {"X-CSRF-TOKEN": "wrong"}
     assert browser.post("/api/auth/refresh", headers=wrong).status_code == 401
     answer = browser.post("/api/auth/refresh", headers=_csrf(browser))
