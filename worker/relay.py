@@ -16,7 +16,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from backend.app import create_app
 from backend.core import metrics
 from backend.core.config import Settings
-from backend.core.database import transaction
 from backend.core.outbox import letters
 from backend.core.outbox.crashes import crash_point
 from worker import rounds
@@ -64,7 +63,7 @@ class Relay:
         self._is_broker_well = False
         self._ticks = Ticks()
         self._looks, self._schedule = Rhythm(1), Rhythm(1)
-        self._accounts, self._sweeps = Rhythm(10), Rhythm(3600)
+        self._gauges, self._accounts, self._sweeps = Rhythm(10), Rhythm(10), Rhythm(3600)
 
     @property
     def patience(self) -> float:
@@ -88,20 +87,22 @@ class Relay:
         return published
 
     def _do_chores(self) -> None:
+        # A database that may only be read for the time being is no reason for old figures.
+        if self._gauges.is_due():
+            with rounds.brief():
+                metrics.refresh()
         if self._schedule.is_due():
-            with transaction():
+            with rounds.brief():
                 self._ticks.insert_due()
         if self._accounts.is_due():
-            with transaction():
+            with rounds.brief():
                 if died := letters.mark_dead():
                     log.warning("jobs dead", count=died)
-            with transaction():
+            with rounds.brief():
                 if moved := rounds.move():
                     log.info("jobs moved to the queue of their topic", count=moved)
-            with transaction():
-                metrics.refresh()
         if self._sweeps.is_due():
-            with transaction():
+            with rounds.brief():
                 if rounds.sweep():
                     self._sweeps.hurry()  # A part in each turn holds up no job for long.
 
@@ -116,13 +117,19 @@ class Relay:
             return
         if has_lost_memory or not was_well:
             log.info("broker back")
-            with transaction():
-                rounds.kick()
+            self._kick()
         # Not before: if the database is away, the next look has to find the same.
         self._is_broker_well = True
 
+    def _kick(self) -> None:
+        """Kick a part at a time, so that no worker waits long for a row."""
+        is_whole = False
+        while not is_whole:
+            with rounds.brief():
+                is_whole = rounds.kick()
+
     def _publish(self) -> int:
-        with transaction():
+        with rounds.brief():
             batch = rounds.due(self._open)
             if not batch:
                 return 0

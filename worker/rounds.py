@@ -1,17 +1,19 @@
 """What the relay says to the database: which jobs are due, published, dead, or long done."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import text
 
-from backend.core.database import db
+from backend.core.database import db, transaction
 from backend.core.outbox.topics import TOPICS
 from worker.broker import Message
 
 BATCH = 100
 SWEEP_BATCH = 1_000
+KICK_BATCH = 10_000
 KEPT = timedelta(days=30)
 
 # Topics that this version does not know are left to a relay that does. A full queue's jobs are not
@@ -27,6 +29,9 @@ DUE = text("""
 """)
 # A burst of jobs is news to the planner for a minute. It would sort all of them for each batch.
 IN_ORDER = text("set local enable_sort = off")
+# A relay that hangs, machine and all, would hold rows that every worker then waits for.
+LET_GO = text("select set_config('idle_in_transaction_session_timeout', :most, true)")
+LONGEST_PAUSE = timedelta(seconds=10)
 # Nothing is believed to have arrived: a job is published again and again until it is done.
 PUBLISHED = text("""
     update outbox set publishes = publishes + 1,
@@ -39,7 +44,9 @@ PUBLISHED = text("""
 KICK = text("""
     update outbox set next_at = clock_timestamp() where id in (
         select id from outbox where done_at is null and dead_at is null and publishes > 0
-           for update skip locked)
+           and next_at > clock_timestamp()
+         limit :limit for update skip locked)
+    returning id
 """)
 # Jobs that were asked for before their topic was given another queue would wait there for ever.
 MOVE = text("""
@@ -60,6 +67,15 @@ SWEEP = text("""
 """)
 
 
+@contextmanager
+def brief() -> Iterator[None]:
+    """Make the block a transaction that ends by itself where the block stands still."""
+    with transaction():
+        most = f"{LONGEST_PAUSE.total_seconds() * 1000:.0f}"
+        db.session.execute(LET_GO, {"most": most})
+        yield
+
+
 def due(queues: Collection[str]) -> list[tuple[Message, str | None]]:
     """Lock and return the next jobs of each queue to publish, each with its request's id."""
     values = {"known": list(TOPICS), "queues": list(queues), "limit": BATCH}
@@ -73,9 +89,9 @@ def remember(job_ids: Collection[UUID]) -> None:
     db.session.execute(PUBLISHED, {"ids": list(job_ids)})
 
 
-def kick() -> None:
-    """Have everything published again that the broker may have lost."""
-    db.session.execute(KICK)
+def kick() -> bool:
+    """Have much of what the broker may have lost published again; tell whether that was all."""
+    return len(db.session.execute(KICK, {"limit": KICK_BATCH}).all()) < KICK_BATCH
 
 
 def move() -> int:

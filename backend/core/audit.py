@@ -87,8 +87,17 @@ def record(  # noqa: PLR0913  one for each column
 
 
 def _plain(state: Mapping[str, Any] | None) -> object:
-    """Return the state as JSON gives it back, so that its hash is the same when it is read."""
-    return None if state is None else json.loads(json.dumps(state, default=str, allow_nan=False))
+    """Return the state as JSON gives it back, so that its hash is the same when it is read.
+
+    :raises TypeError: for a float, which the database writes in another way
+    """
+    if state is None:
+        return None
+    return json.loads(json.dumps(state, default=str), parse_float=_refuse, parse_constant=_refuse)
+
+
+def _refuse(number: str) -> object:
+    raise TypeError(f"{number} is a float: amounts are recorded as texts or whole numbers")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,8 +121,9 @@ def _write(session: Session) -> None:
         return
     waiting: list[_Waiting] = session.info.pop(_WAITING)
     session.flush()  # Whatever else this transaction locks, it locks before the chains.
-    for each in sorted(waiting, key=lambda each: str(each.values["chain"])):
-        _append(session, each.values)
+    for chain in sorted({str(each.values["chain"]) for each in waiting}):
+        values = [each.values for each in waiting if each.values["chain"] == chain]
+        _append(session, chain, values)
 
 
 @event.listens_for(db.session, "after_soft_rollback")
@@ -125,8 +135,8 @@ def _discard(session: Session, ended: SessionTransaction) -> None:
         session.info[_WAITING] = [each for each in waiting if ended not in each.within]
 
 
-def _append(session: Session, values: dict[str, Any]) -> None:
-    chain = values["chain"]
+def _append(session: Session, chain: str, events: list[dict[str, Any]]) -> None:
+    """Add the rows in one statement: whoever else writes to the chain waits meanwhile."""
     session.execute(
         text("select pg_advisory_xact_lock(:lock, hashtext(:chain))"),
         {"lock": _LOCK, "chain": chain},
@@ -137,12 +147,15 @@ def _append(session: Session, values: dict[str, Any]) -> None:
         .order_by(AuditEvent.sequence.desc())
         .limit(1)
     ).first()
-    row = values | {
-        "sequence": last.sequence + 1 if last else 1,
-        "occurred_at": session.scalar(select(func.clock_timestamp())),
-        "previous_hash": last.hash if last else _START,
-    }
-    session.execute(insert(AuditEvent).values(**row, hash=digest(row)))
+    sequence, previous = (last.sequence, last.hash) if last else (0, _START)
+    now = session.scalar(select(func.clock_timestamp()))
+    rows = []
+    for values in events:
+        sequence += 1
+        row = values | {"sequence": sequence, "occurred_at": now, "previous_hash": previous}
+        previous = digest(row)
+        rows.append(row | {"hash": previous})
+    session.execute(insert(AuditEvent), rows)
 
 
 def digest(row: Mapping[str, Any]) -> str:

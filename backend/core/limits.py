@@ -12,7 +12,7 @@ from time import time
 from typing import Any, TypeVar
 
 from flask import Flask, Response, current_app, g, request
-from flask_limiter import ApplicationLimit, Limiter, RequestLimit
+from flask_limiter import ApplicationLimit, Limiter, RateLimitExceeded, RequestLimit
 
 from backend.core.auth import current_identity
 from backend.core.config import Settings, current_settings
@@ -36,7 +36,15 @@ class _Writes(Limiter):
     """Looks at its limits for requests that count; what only reads is not even looked up."""
 
     def _check_request_limit(self, *arguments: Any, **options: Any) -> None:
-        if not _is_reading():
+        if _is_reading():
+            return
+        try:
+            super()._check_request_limit(*arguments, **options)
+        except RateLimitExceeded:
+            raise
+        except Exception:  # noqa: BLE001  whatever the storage raises
+            # Another thread has just found Valkey away: this request counts in memory as well.
+            self.context.seen_limits.clear()
             super()._check_request_limit(*arguments, **options)
 
 
@@ -152,7 +160,6 @@ def init_app(app: Flask) -> None:
         storage_uri=_storage(settings.limits_url),
         storage_options=_patience() if settings.limits_url else {},  # type: ignore[arg-type]  # fractions are taken
         in_memory_fallback_enabled=True,
-        swallow_errors=True,
         key_prefix="quintet",
     )
     limiter.init_app(app)

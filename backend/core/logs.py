@@ -20,6 +20,7 @@ from structlog.types import EventDict, Processor
 log = structlog.get_logger(__name__)
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"}
 QUIET_ENDPOINTS = {"healthz", "readyz", "static"}
 # What brings handlers of its own, or says at "info" what only its makers want to know.
 FOREIGN_LOGGERS = {
@@ -29,10 +30,15 @@ FOREIGN_LOGGERS = {
     "flask_wtf.csrf": logging.WARNING,
 }
 
-EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(\.[\w-]+)+")
+# It begins nowhere but at a word's beginning: else a long word without @ takes its length squared.
+EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]+@[\w-]+(\.[\w-]+)+")
 IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
-# An MPAN has 13 digits, often in groups. Hexadecimal neighbours are left alone: they are UUIDs.
-LONG_NUMBER = re.compile(r"(?<![0-9a-f.-])\d(?: ?\d){9,}(?![0-9a-f-])")
+# An MPAN has 13 digits, often in groups. Ids and hashes are left alone, and so are decimals.
+LONG_NUMBER = re.compile(
+    r"(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<![0-9a-z])[0-9a-f]{32,}(?![0-9a-z]))"
+    r"|(?<!\d)(?<!\d\.)(?:\d{2}-\d{4}-\d{4}-\d{3}|\d(?: ?\d){9,})(?!\d)",
+    re.IGNORECASE,
+)
 # Most texts have nothing of what each of the three above needs.
 SUSPECT = re.compile(r"[@\d]")
 SHORTEST_LONG_INTEGER = 10**12
@@ -46,7 +52,11 @@ def mask(text: str) -> str:
         return text
     text = EMAIL.sub("[e-mail]", text)
     text = IBAN.sub(lambda found: "****" + found[0][-4:], text)
-    return LONG_NUMBER.sub(lambda found: "****" + found[0][-4:], text)
+    return LONG_NUMBER.sub(_without_number, text)
+
+
+def _without_number(found: re.Match[str]) -> str:
+    return found[0] if found["id"] else "****" + found[0].replace("-", "")[-4:]
 
 
 def mask_personal_data(_logger: object, _method: str, event: EventDict) -> EventDict:
@@ -167,12 +177,17 @@ def _end_request(response: Response) -> Response:
     write = log.debug if asked.endpoint in QUIET_ENDPOINTS else log.info
     write(
         "request",
-        method=asked.method,
+        method=method_of(asked),
         route=asked.url_rule.rule if asked.url_rule else None,
         status=response.status_code,
         duration_ms=round((perf_counter() - g.started_at) * 1000, 1),
     )
     return response
+
+
+def method_of(asked: Request) -> str:
+    """Return the request's method; the caller may send any word, of any length."""
+    return asked.method if asked.method in METHODS else "other"
 
 
 def bind(**context: object) -> None:

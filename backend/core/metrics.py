@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Thread
-from time import perf_counter
+from time import monotonic, perf_counter
 from wsgiref.simple_server import WSGIServer
 
 import structlog
@@ -11,13 +11,13 @@ from flask import Flask, Response, g
 from flask.globals import request_ctx
 from prometheus_client import CollectorRegistry, Gauge, Histogram, start_http_server
 
+from backend.core import logs
 from backend.core.config import Settings
 
 log = structlog.get_logger(__name__)
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 QUIET_ENDPOINTS = {"healthz", "readyz", "static"}
-METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 Reading = float | Mapping[str, float]
 
@@ -39,7 +39,22 @@ class _Source:
     read: Callable[[], Reading]
 
 
+@dataclass
+class _LastRead:
+    """When the gauges were read last, or were first to be."""
+
+    at: float | None = None
+
+    def age(self) -> float:
+        return monotonic() - self.at if self.at else 0.0
+
+
 _sources: dict[str, _Source] = {}
+_read = _LastRead()
+# While the database is away the other gauges keep their last values, and this one tells.
+Gauge(
+    "gauges_age_seconds", "Seconds since the gauges were read from the database", registry=registry
+).set_function(_read.age)
 
 
 def gauge(
@@ -56,6 +71,7 @@ def gauge(
 
 def refresh() -> None:
     """Read every gauge anew, in the present transaction."""
+    _read.at = _read.at or monotonic()
     for source in _sources.values():
         found = source.read()
         if isinstance(found, Mapping):
@@ -64,6 +80,7 @@ def refresh() -> None:
                 source.gauge.labels(label).set(value)
         else:
             source.gauge.set(found)
+    _read.at = monotonic()
 
 
 def serve(app: Flask) -> tuple[WSGIServer, Thread] | None:
@@ -87,7 +104,7 @@ def _end(response: Response) -> Response:
     started_at, asked = g.get("metrics_started_at"), request_ctx.request
     if started_at is not None and asked.endpoint not in QUIET_ENDPOINTS:
         route = asked.url_rule.rule if asked.url_rule else "none"
-        method = asked.method if asked.method in METHODS else "other"
+        method = logs.method_of(asked)
         status = f"{response.status_code // 100}xx"
         REQUESTS.labels(route, method, status).observe(perf_counter() - started_at)
     return response

@@ -3,9 +3,11 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from prometheus_client import generate_latest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
+from backend.core import metrics
 from backend.core.database import db, transaction
 from backend.core.outbox import Job, topics
 from worker import rounds, ticks
@@ -224,6 +226,51 @@ def test_rows_that_a_hanging_process_holds_hold_up_no_relay(real_database, known
     Relay(post).turn()
     with transaction():
         assert db.session.get_one(Job, held).dead_at is not None
+
+
+def test_a_relay_that_hangs_lets_go_of_the_jobs_that_it_was_publishing(
+    real_database, known, monkeypatch
+):
+    monkeypatch.setattr(rounds, "LONGEST_PAUSE", timedelta(seconds=0.3))
+    (job,) = add()
+
+    def hang():
+        with rounds.brief():
+            assert [message.job_id for message, _ in rounds.due(["default"])] == [job]
+            with db.engine.begin() as worker:
+                worker.execute(text("set local lock_timeout = '10s'"))
+                worker.execute(text("select from outbox where id = :id for update"), {"id": job})
+            rounds.remember([job])
+
+    with pytest.raises(DATABASE_AWAY):
+        hang()
+    post = Post()
+    Relay(post).turn()
+    assert post.sent == [job]
+
+
+def test_very_many_jobs_are_kicked_a_part_at_a_time(real_database, known, monkeypatch):
+    monkeypatch.setattr(rounds, "KICK_BATCH", 2)
+    jobs = add(5)
+    change("publishes = 1, next_at = clock_timestamp() + interval '60 s'", *jobs)
+    post = Post()
+    Relay(post).turn()
+    assert sorted(post.sent) == sorted(jobs)
+
+
+def test_gauges_are_read_while_the_database_may_be_read_only(real_database, known, monkeypatch):
+    monkeypatch.setattr(metrics, "_read", metrics._LastRead())
+    add()
+    with transaction():
+        db.session.execute(text("set session characteristics as transaction read only"))
+    try:
+        with pytest.raises(DATABASE_AWAY):
+            Relay(Post()).turn()
+    finally:
+        db.session.rollback()
+        with transaction():
+            db.session.execute(text("set session characteristics as transaction read write"))
+    assert 'outbox_undone{queue="default"} 1.0' in generate_latest(metrics.registry).decode()
 
 
 def test_a_relay_goes_on_when_the_database_may_be_read_only(real_database, known):

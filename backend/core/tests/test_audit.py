@@ -89,6 +89,14 @@ def test_each_chain_counts_for_itself_and_each_row_carries_the_hash_before_it(ap
     assert events[0].previous_hash == events[1].previous_hash == "0" * 64
 
 
+@pytest.mark.parametrize("number", [0.5, 1e16, -0.0, float("nan"), {"deep": [1e22]}])
+def test_a_float_is_refused_since_the_database_would_write_it_otherwise(app, number):
+    with pytest.raises(TypeError, match="is a float"):
+        _record(after={"amount": number})
+    _record(after={"amount": "0.50", "count": 10**20})
+    assert _events()[0].after == {"amount": "0.50", "count": 10**20}
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -3,6 +3,7 @@ import signal
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import valkey
@@ -181,6 +182,19 @@ def test_without_valkey_the_answer_is_quick_and_the_limit_holds_in_memory(serve,
     else:
         os.kill(server.process().pid, signal.SIGSTOP)
     assert [_timed(app) for _ in range(5)] == [401, 401, 401, 429, 429]
+
+
+def test_of_many_who_find_valkey_away_at_once_none_passes_uncounted(serve, server):
+    app = serve(limits_url=server.url)
+    assert statuses(app, 4) == [401, 401, 401, 429]
+    for _ in range(2):
+        os.kill(server.process().pid, signal.SIGSTOP)
+        with ThreadPoolExecutor(8) as pool:
+            found = sorted(each.status_code for each in pool.map(sign_in, [app] * 8))
+        assert found in ([401] * 3 + [429] * 5, [429] * 8)
+        os.kill(server.process().pid, signal.SIGCONT)
+        _await_recovery(app)
+    assert found == [429] * 8
 
 
 def test_a_process_that_starts_without_valkey_serves(serve):

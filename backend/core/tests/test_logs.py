@@ -89,11 +89,30 @@ def test_health_is_not_worth_a_line(quiet_app, lines):
         ("12345678901", "****8901"),
         ("20261103, 8 digits", "20261103, 8 digits"),
         ("0b3c1f9e-1234-4aaa-8bbb-123456789012", "0b3c1f9e-1234-4aaa-8bbb-123456789012"),
+        ("0B3C1F9E-1234-4AAA-8BBB-123456789012", "0B3C1F9E-1234-4AAA-8BBB-123456789012"),
+        ("sha " + "1234567890abcdef" * 4, "sha " + "1234567890abcdef" * 4),
+        ("after 0.12345678901234 s", "after 0.12345678901234 s"),
         ("2026-11-20T18:56:12.123456Z", "2026-11-20T18:56:12.123456Z"),
+        ("2026-11-20 18:56:12", "2026-11-20 18:56:12"),
+        ("mpan-1200023305967-x", "mpan-****5967-x"),
+        ("12-0002-3305-967", "****5967"),
+        ("no file /drop/flow.1200023305967.uff", "no file /drop/flow.****5967.uff"),
+        ("a1200023305967", "a****5967"),
     ],
 )
 def test_personal_data_is_masked(said, kept):
     assert logs.mask(said) == kept
+
+
+@pytest.mark.parametrize("piece", ["a", "a.", "1 ", "a@", "A1", "ab-"])
+def test_masking_a_very_long_text_takes_no_longer_than_its_length(piece):
+    assert len(logs.mask(piece * 200_000 + "!1")) > 1
+
+
+def test_a_method_that_nobody_knows_is_not_repeated(quiet_app, lines):
+    quiet_app.test_client().open("/nowhere", method="A" * 100_000 + "1")
+    (line,) = lines()
+    assert (line["method"], line["status"]) == ("other", 404)
 
 
 def test_masking_reaches_every_depth_and_type(quiet_app, lines):

@@ -1,3 +1,4 @@
+import time
 from dataclasses import replace
 from urllib.request import urlopen
 
@@ -40,6 +41,19 @@ def test_the_gauges_of_the_outbox_are_read_from_the_database(app):
     assert 'outbox_undone{queue="default"} 0.0' in text
     for name in ("outbox_oldest_age_seconds", "outbox_dead", "worker_heartbeat_age_seconds"):
         assert f"\n{name} 0.0" in text
+
+
+def test_the_age_of_the_gauges_tells_how_long_the_database_is_away(app, monkeypatch):
+    def age():
+        return metrics.registry.get_sample_value("gauges_age_seconds")
+
+    metrics.refresh()
+    first = age()
+    assert 0 <= first < 5
+    monkeypatch.setattr(metrics, "monotonic", lambda: time.monotonic() + 100)
+    assert age() > 99
+    metrics.refresh()
+    assert age() < 5
 
 
 def test_without_a_port_nothing_is_served(app):
