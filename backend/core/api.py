@@ -14,6 +14,7 @@ from webargs.flaskparser import FlaskParser
 from backend.core.errors import Invalid, Malformed, UnsupportedMediaType
 
 BODY_LOCATIONS = {"json", "form", "files", "json_or_form"}
+LONGEST_NAME = 100
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 
@@ -101,11 +102,16 @@ def places(messages: object, location: str, path: tuple[str, ...] = ()) -> Itera
     """Flatten marshmallow's messages into one entry for each mistake."""
     if isinstance(messages, Mapping):
         for name, inner in messages.items():
-            inside = path if name == ma.exceptions.SCHEMA else (*path, str(name))
+            inside = path if name == ma.exceptions.SCHEMA else (*path, _short(str(name)))
             yield from places(inner, location, inside)
         return
     for message in messages if isinstance(messages, list) else [messages]:
         yield _place(location, path) | {"code": _code(str(message)), "detail": str(message)}
+
+
+def _short(name: str) -> str:
+    """Return a field's name without what goes on for long: a body in another form is one name."""
+    return name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME] + "…"
 
 
 def _place(location: str, path: tuple[str, ...]) -> dict[str, str]:

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, Request, Response, current_app, session
 from flask.globals import request_ctx
 from flask_cors import CORS
+from werkzeug.formparser import FormDataParser
 
 from backend.core.config import Settings
-from backend.core.errors import DomainError, TooLarge
+from backend.core.errors import DomainError, Malformed, TooLarge
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -49,6 +50,35 @@ class LengthRequired(DomainError):
     status = HTTPStatus.LENGTH_REQUIRED
 
 
+class FormUnreadable(Malformed):
+    """The form cannot be read. It was cut off, or a name in it is not in UTF-8; send it again."""
+
+
+class StrictRequest(Request):
+    """A request whose form is read whole or refused; the library would make it an empty one."""
+
+    def make_form_data_parser(self) -> FormDataParser:
+        """Return a parser that tells what it cannot read."""
+        parser = super().make_form_data_parser()
+        parser.silent = False
+        return parser
+
+    def _get_file_stream(self, *arguments: Any, **options: Any) -> IO[bytes]:
+        opened = super()._get_file_stream(*arguments, **options)
+        self.__dict__.setdefault("begun", []).append(opened)
+        return opened
+
+    def _load_form_data(self) -> None:
+        try:
+            super()._load_form_data()
+        except Exception as error:
+            for each in self.__dict__.pop("begun", ()):
+                each.close()
+            if isinstance(error, ValueError):
+                raise FormUnreadable from error
+            raise
+
+
 def body_limit(size: int) -> Callable[[View], View]:
     """Let this view accept a body of so many bytes instead of 256 kB."""
 
@@ -68,9 +98,13 @@ def _limit_body() -> None:
     if "HTTP_TRANSFER_ENCODING" in asked.environ:
         raise LengthRequired
     limit = _limit_of_view(asked)
+    hint = ""
+    if asked.mimetype == "application/x-www-form-urlencoded" and limit > DEFAULT_BODY_LIMIT:
+        # Such a form is read whole into memory, whatever the view takes of files.
+        limit, hint = DEFAULT_BODY_LIMIT, " in such a form; send files as multipart/form-data"
     asked.max_content_length = limit
     if (asked.content_length or 0) > limit:
-        raise TooLarge(f"At most {limit:,} bytes are accepted here.")
+        raise TooLarge(f"At most {limit:,} bytes are accepted here{hint}.")
 
 
 def _limit_of_view(asked: Request) -> int:
@@ -116,6 +150,7 @@ def _with_headers(inner: WSGIApplication, headers: list[tuple[str, str]]) -> WSG
 
 def init_app(app: Flask) -> None:
     """Limit bodies, ahead of the CSRF check, which reads them, and add the headers."""
+    app.request_class = StrictRequest
     app.before_request(_limit_body)
     app.after_request(_forbid_caching)
     settings: Settings = app.extensions["settings"]

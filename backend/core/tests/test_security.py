@@ -27,6 +27,12 @@ def take_large():
     return str(len(request.get_data()))
 
 
+@gate_blueprint.post("/form")
+@body_limit(1_000_000)
+def take_form():
+    return " ".join((*request.form, *request.files))
+
+
 @gate_blueprint.get("/mine")
 def show_mine():
     session["user_id"] = "not a person"
@@ -120,6 +126,37 @@ def test_a_view_may_accept_more(gate):
     assert gate.post("/large", data=b"x" * 1_000_001).status_code == 413
 
 
+def test_a_form_without_files_stays_small_where_files_may_be_large(gate):
+    form = "application/x-www-form-urlencoded"
+    assert gate.post("/large", data=b"x" * 256 * 1024, content_type=form).status_code == 200
+    refused = gate.post("/large", data=b"x" * (256 * 1024 + 1), content_type=form)
+    assert refused.status_code == 413
+    assert "multipart/form-data" in refused.json["detail"]
+
+
+HEAD = b'--b\r\nContent-Disposition: form-data; name="files"; filename="%s"\r\n\r\n'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        HEAD % b"a.uff" + b"x" * 600_000,
+        HEAD % b"a.uff" + b"x\r\n--b\r\n",
+        HEAD % b"Z\xe4hler.uff" + b"x\r\n--b--\r\n",
+        b"no boundary at all",
+    ],
+)
+def test_a_form_that_cannot_be_read_is_refused_and_not_taken_for_an_empty_one(gate, body):
+    refused = gate.post("/form", data=body, content_type="multipart/form-data; boundary=b")
+    assert (refused.status_code, refused.json["type"]) == (400, "/problems/form-unreadable")
+
+
+def test_a_form_that_can_be_read_is(gate):
+    body = HEAD % b"a.uff" + b"x" * 600_000 + b"\r\n--b--\r\n"
+    answer = gate.post("/form", data=body, content_type="multipart/form-data; boundary=b")
+    assert answer.text == "files"
+
+
 def test_a_body_without_a_length_is_refused_before_it_could_be_cut_off(gate):
     chunked = {
         "CONTENT_LENGTH": "",
@@ -142,7 +179,7 @@ def test_the_unauthorised_are_refused_before_a_large_body_is_read(gate_app):
     gate_app.config["WTF_CSRF_ENABLED"] = True
     form = {
         "CONTENT_LENGTH": "9000000",
-        "CONTENT_TYPE": "application/x-www-form-urlencoded",
+        "CONTENT_TYPE": "multipart/form-data; boundary=b",
         "wsgi.input": _Unread(),
     }
     refused = gate_app.test_client().post("/closed", environ_overrides=form)
