@@ -11,11 +11,12 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from multiprocessing import parent_process
 from pathlib import Path
-from threading import Thread
+from threading import BoundedSemaphore, Thread
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask
 from granian.constants import HTTPModes, Interfaces
@@ -25,10 +26,20 @@ from granian.server.mp import MPServer
 from backend.app import create_app
 from backend.core import logs, metrics
 
-THREADS = 8
+THREADS = 24
+BODIES = 20  # So many requests with a body at once, however slowly it comes; the rest only read.
 PATIENCE = 25  # Seconds that a request has to end in once the server was told to stop.
 LAST_CALL = 0.3  # Seconds in which those who are connected already can still ask.
 IDLE = 75_000  # Milliseconds; longer than any proxy keeps a connection that it may use again.
+FULL = (
+    b'{"type":"/problems/unavailable","title":"The service cannot answer just now","status":503,'
+    b'"detail":"Too many requests are being received. Nothing was changed; repeat it in a while."}'
+)
+FULL_HEADERS = [
+    ("Content-Type", "application/problem+json"),
+    ("Content-Length", str(len(FULL))),
+    ("Retry-After", "2"),
+]
 LEVELS_ONLY = {"incremental": True, "handlers": {}, "loggers": {}}
 SO_ATTACH_FILTER = 26
 # A socket filter of Linux: whoever asks for a new connection (SYN without ACK) is not heard.
@@ -87,10 +98,33 @@ def serve(create: Callable[[], Flask], *, host: str, port: int) -> None:
 def load(create: Callable[[], Flask]) -> Flask:
     """Return the application, in the process that answers: no thread would survive a fork."""
     app = create()
+    app.wsgi_app = keeping_room(app.wsgi_app)  # type: ignore[assignment,method-assign]  # Flask documents this
     metrics.serve(app)
     Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGUSR1, lambda _number, _frame: turn_away())
     return app
+
+
+def keeping_room(inner: WSGIApplication) -> WSGIApplication:
+    """Refuse requests with a body while very many are under way.
+
+    A body is read by the thread that answers. Whoever sends it slowly, or never ends it, keeps
+    that thread, and enough of them would keep everybody from reading.
+    """
+    room = BoundedSemaphore(BODIES)
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("CONTENT_LENGTH", "0") in {"", "0"}:
+            return inner(environ, start_response)
+        if not room.acquire(blocking=False):
+            start_response("503 Service Unavailable", FULL_HEADERS)
+            return [FULL]
+        try:
+            return inner(environ, start_response)
+        finally:
+            room.release()
+
+    return application
 
 
 def turn_away() -> None:
