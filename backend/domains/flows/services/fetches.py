@@ -10,6 +10,7 @@ from typing import BinaryIO, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 
 import structlog
+from paramiko import SFTPAttributes  # type: ignore[import-untyped]  # it has no types
 from sqlalchemy import update
 
 from backend.core import database
@@ -90,8 +91,11 @@ def _list(server: Client) -> Iterator[Found]:
         is_finished = not name.startswith(".") and not name.endswith(UNFINISHED)
         if stat.S_ISREG(entry.st_mode or 0) and is_step and is_finished:
             key = sftp.raw(name)
-            seen = Seen(looks.shown(key), entry.st_size or 0, int(entry.st_mtime or 0))
-            yield Found(key, seen)
+            yield Found(key, _look(key, entry))
+
+
+def _look(key: bytes, entry: SFTPAttributes) -> Seen:
+    return Seen(looks.shown(key), entry.st_size or 0, int(entry.st_mtime or 0))
 
 
 def _fetch(server: Client, source: str, found: Found, since: datetime) -> bool:
@@ -113,14 +117,19 @@ def _fetch(server: Client, source: str, found: Found, since: datetime) -> bool:
 def _read(server: Client, found: Found, copy: BinaryIO) -> None:
     """Copy the file, no more of it than its size says.
 
-    :raises Changed: when there was less or more, at the end or meanwhile
+    :raises Changed: when there was less or more, or another file has the name by now
     """
     with server.open(found.key, "rb") as remote:
         remote.prefetch(found.seen.size, max_concurrent_requests=_AHEAD)
         while copy.tell() <= found.seen.size and (block := remote.read(_BLOCK)):
             copy.write(block)
-    if copy.tell() != found.seen.size or server.stat(found.key).st_size != found.seen.size:
+    if copy.tell() != found.seen.size or not _is_the_same(server, found):
         raise Changed
+
+
+def _is_the_same(server: Client, found: Found) -> bool:
+    """Return whether what has the name now looks as it did in the list."""
+    return _look(found.key, server.stat(found.key)) == found.seen
 
 
 def _accept(source: str, found: Found, digest: str, key: str) -> None:
@@ -152,6 +161,8 @@ def _move_taken(server: Client, source: str, taken: Sequence[tuple[Found, str]])
         suffix = f".{digest[:_SUFFIX]}" if found.key in there else ""
         target = found.key + suffix.encode()
         try:
+            if not _is_the_same(server, found):
+                continue  # Another one has its name by now, which the next look finds.
             server.rename(found.key, f"{PROCESSED}/".encode() + target)
         except OSError as error:
             log.info("file stays on the server", error=type(error).__name__)

@@ -111,6 +111,46 @@ def test_a_file_that_grows_while_it_is_fetched_is_left_for_later(outbound, serve
     assert names() == ["one.uff"]
 
 
+def replace_with(path, content):
+    """Put another file under the name in one step, as careful senders do."""
+    (path.parent / ".new").write_text(content)
+    (path.parent / ".new").rename(path)
+
+
+def test_a_file_that_is_replaced_before_ours_is_moved_there_is_fetched_too(
+    outbound, server, example
+):
+    path = outbound / "daily.uff"
+    path.write_text(example)
+    age(path)
+    # The folder for what is processed is made after the fetch and before the move.
+    server.before_mkdir = lambda: replace_with(
+        path, example.sent("QT00000002", "20250403061500") + "\n"
+    )
+
+    work()
+    server.before_mkdir = lambda: None
+    work()
+    work()
+
+    assert names() == ["daily.uff", "daily.uff"]
+    assert (outbound / "processed" / "daily.uff").read_text().startswith("ZHV|QT00000002")
+
+
+def test_a_file_that_is_rewritten_in_the_same_size_while_it_is_fetched_is_left_for_later(
+    outbound, server, example
+):
+    path = outbound / "one.uff"
+    path.write_text(example)
+    age(path)
+    server.while_read = lambda: path.write_text(example.replace("4521.0", "9999.0"))
+    work()
+    assert (names(), state()) == ([], "open")
+    server.while_read = lambda: None
+    work()
+    assert names() == ["one.uff"]
+
+
 def test_a_connection_that_breaks_within_a_file_leaves_nothing_behind(outbound, server, example):
     (outbound / "one.uff").write_text(example)
     server.while_read = lambda: [each.abort() for each in server.connections]
