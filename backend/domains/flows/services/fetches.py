@@ -26,8 +26,6 @@ from backend.domains.flows.services.sources import UNFINISHED
 log = structlog.get_logger(__name__)
 
 PROCESSED = "processed"
-_BLOCK = 256 * 1024
-_AHEAD = 64  # Requests of 32 kB that are asked for before they are written.
 _SUFFIX = 12
 _LONGEST = 255
 
@@ -119,10 +117,7 @@ def _read(server: Client, found: Found, copy: BinaryIO) -> None:
 
     :raises Changed: when there was less or more, or another file has the name by now
     """
-    with server.open(found.key, "rb") as remote:
-        remote.prefetch(found.seen.size, max_concurrent_requests=_AHEAD)
-        while copy.tell() <= found.seen.size and (block := remote.read(_BLOCK)):
-            copy.write(block)
+    copy.writelines(server.blocks(found.key, found.seen.size))
     if copy.tell() != found.seen.size or not _is_the_same(server, found):
         raise Changed
 

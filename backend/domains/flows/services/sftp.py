@@ -4,6 +4,7 @@ It proves by its host key to be the one that is known, answers in time, and may 
 names are no text.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Timer
@@ -15,6 +16,8 @@ import paramiko  # type: ignore[import-untyped]  # it has no types
 from backend.core.config import InvalidSettings, current_settings
 
 PATIENCE = 10.0  # Seconds for each step of a connection.
+_REQUEST = 32 * 1024  # Bytes that every server gives at once.
+_AHEAD = 64  # Requests that are on their way; their answers are all that is held in memory.
 SILENCE = 30.0  # Seconds without an answer, and for all the steps until the folder is open.
 
 
@@ -37,8 +40,55 @@ class _Names(paramiko.Message):  # type: ignore[misc]  # untyped upstream
         return name.decode("utf-8", "surrogateescape")
 
 
+class _Answers(dict[int, tuple[int, Any]]):
+    """What came in answer to requests while another answer was waited for."""
+
+    def _async_response(self, kind: int, answer: object, number: int) -> None:
+        self[number] = kind, answer
+
+
 class Client(paramiko.SFTPClient):  # type: ignore[misc]  # untyped upstream
-    """A client that lists a folder also when some names in it are no text."""
+    """A client that lists a folder also when some names in it are no text.
+
+    It reads ahead itself: once the library's own thread is slower than the server, its reading
+    goes one step at a time while that thread fills the memory.
+    """
+
+    def blocks(self, name: bytes, size: int) -> Iterator[bytes]:
+        """Give so many bytes of a file, or what there is of it if that is less."""
+        answers: _Answers = _Answers()
+        with self.open(name, "rb") as remote:
+            asked: deque[tuple[int, int, int]] = deque()
+            start = 0
+            while start < size or asked:
+                while start < size and len(asked) < _AHEAD:
+                    length = min(_REQUEST, size - start)
+                    asked.append(self._ask(remote, answers, start, length))
+                    start += length
+                number, offset, length = asked.popleft()
+                block = self._answer(answers, number)
+                if not block:
+                    return
+                yield block
+                if len(block) < length:
+                    rest = offset + len(block), length - len(block)
+                    asked.appendleft(self._ask(remote, answers, *rest))
+
+    def _ask(self, remote: Any, answers: _Answers, start: int, length: int) -> tuple[int, int, int]:
+        words = remote.handle, paramiko.sftp.int64(start), length
+        return self._async_request(answers, paramiko.sftp.CMD_READ, *words), start, length
+
+    def _answer(self, answers: _Answers, number: int) -> bytes:
+        try:
+            kind, answer = answers.pop(number, None) or self._read_response(number)
+            if kind == paramiko.sftp.CMD_STATUS:
+                self._convert_status(answer)
+        except EOFError:
+            return b""
+        if kind != paramiko.sftp.CMD_DATA:
+            raise paramiko.SFTPError("data was expected")
+        block: bytes = answer.get_string()
+        return block
 
     def _request(self, kind: int, *words: object) -> tuple[int, Any]:
         kind, answer = super()._request(kind, *words)

@@ -2,6 +2,7 @@
 
 import os
 import time
+import tracemalloc
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
@@ -149,6 +150,23 @@ def test_a_file_that_is_rewritten_in_the_same_size_while_it_is_fetched_is_left_f
     server.while_read = lambda: None
     work()
     assert names() == ["one.uff"]
+
+
+def test_a_large_file_is_fetched_in_little_memory(outbound, monkeypatch):
+    """Requests that leave more slowly than they are answered are what the library trips over."""
+    with (outbound / "large.uff").open("wb") as large:
+        large.truncate(50_000_000)
+    request = sftp.Client._async_request
+    monkeypatch.setattr(
+        sftp.Client, "_async_request", lambda *words: time.sleep(0.001) or request(*words)
+    )
+    remote.collect()
+    tracemalloc.start()
+    try:
+        remote.collect()
+        assert tracemalloc.get_traced_memory()[1] < 15_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_connection_that_breaks_within_a_file_leaves_nothing_behind(outbound, server, example):
