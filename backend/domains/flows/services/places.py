@@ -58,10 +58,11 @@ def opened(waiting: FlowWaiting) -> BinaryIO:
     """Open the bytes that wait.
 
     :raises FileNotFoundError: when somebody took them away
-    :raises DropFolderMissing: when they are in a folder that is no longer set
+    :raises DropFolderMissing: when they are in a folder that is away, or no longer set
     """
     if waiting.place == "folder":
-        if not _root().is_dir():
+        # The place at which a disk is mounted is there without the disk, and empty.
+        if not (_root() / PROCESSING).is_dir():
             raise DropFolderMissing("The drop folder is away.")
         return folders.opened(_path(waiting))
     return files.opened(waiting.location)
