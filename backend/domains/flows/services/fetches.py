@@ -7,7 +7,6 @@ from errno import EACCES, ENOENT
 from hashlib import file_digest
 from tempfile import TemporaryFile
 from typing import BinaryIO, NamedTuple, cast
-from urllib.parse import unquote, urlsplit
 
 import structlog
 from paramiko import SFTPAttributes  # type: ignore[import-untyped]  # it has no types
@@ -48,7 +47,7 @@ def fetch(address: str, source: str) -> int:
     :raises Away: when it does not answer, or no longer
     """
     with sftp.connected(address) as server:
-        return _fetch_all(server, source, unquote(urlsplit(address).path).lstrip("/") or ".")
+        return _fetch_all(server, source, sftp.folder(address))
 
 
 def _fetch_all(server: Client, source: str, folder: str) -> int:

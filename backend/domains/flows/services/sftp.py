@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import paramiko  # type: ignore[import-untyped]  # it has no types
 
-from backend.core.config import InvalidSettings, current_settings
+from backend.core.config import current_settings
 
 PATIENCE = 10.0  # Seconds for each step of a connection.
 _REQUEST = 32 * 1024  # Bytes that every server gives at once.
@@ -114,15 +114,13 @@ def connected(address: str) -> Iterator[Client]:
 @contextmanager
 def _connection(address: str) -> Iterator[Client]:
     parts = urlsplit(address)
-    if parts.scheme != "sftp" or not parts.hostname or parts.password:
-        raise InvalidSettings("QUINTET_FLOWS_SFTP is like sftp://user@host:22/folder")
     with paramiko.SSHClient() as client:
         _load_keys(client)
         # Some steps wait without end for a server that is there and says nothing.
         watchdog = Timer(SILENCE, client.close)
         watchdog.start()
         try:
-            _connect(client, parts.hostname, parts.port or 22, unquote(parts.username or ""))
+            _connect(client, parts.hostname or "", parts.port or 22, unquote(parts.username or ""))
             server = Client.from_transport(client.get_transport())
             server.get_channel().settimeout(SILENCE)
         except paramiko.BadHostKeyException as error:
@@ -155,6 +153,12 @@ def _connect(client: paramiko.SSHClient, host: str, port: int, user: str) -> Non
         auth_timeout=PATIENCE,
         channel_timeout=PATIENCE,
     )
+
+
+def folder(address: str) -> str:
+    """Return the folder of an address, below that of the login unless it has two slashes."""
+    path = unquote(urlsplit(address).path)
+    return f"/{path.lstrip('/')}" if path.startswith("//") else path.lstrip("/") or "."
 
 
 def raw(name: str) -> bytes:

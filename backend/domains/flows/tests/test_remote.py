@@ -8,7 +8,7 @@ from sqlalchemy import select, text
 from backend.core import outbox
 from backend.core.database import db, transaction
 from backend.domains.flows.models import FlowFile, FlowLook, FlowSource
-from backend.domains.flows.services import looks, remote
+from backend.domains.flows.services import looks, remote, sftp
 
 
 @pytest.fixture
@@ -201,3 +201,11 @@ def test_a_crash_after_the_commit_moves_the_file_the_next_time(outbound, example
 
     assert statuses() == ["imported"]
     assert [path.name for path in outbound.iterdir()] == ["processed"]
+
+
+@pytest.mark.parametrize(
+    ("path", "folder"),
+    [("", "."), ("/", "."), ("/out", "out"), ("/a%20b/c", "a b/c"), ("//srv/out", "/srv/out")],
+)
+def test_a_folder_is_below_that_of_the_login_unless_it_has_two_slashes(path, folder):
+    assert sftp.folder(f"sftp://user@host{path}") == folder
