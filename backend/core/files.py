@@ -6,9 +6,11 @@ A key names bytes that never change: it ends in their hash, or in something else
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, cast
 from uuid import uuid4
@@ -57,17 +59,29 @@ def received(
     :raises OverSizeLimit: as soon as more has come
     :raises FilesUnavailable: when there is no room or no place for it
     """
+    rest = iter(partial(stream.read, _BLOCK), b"") if head else ()
+    with copied(chain([head], rest), folder=folder, size_limit=size_limit) as copy:
+        yield copy
+
+
+@contextmanager
+def copied(
+    blocks: Iterable[bytes], *, folder: str, size_limit: int | None = None
+) -> Iterator[BinaryIO]:
+    """Give an unnamed copy of bytes that come in blocks, as `received` does of a stream.
+
+    :raises OverSizeLimit: as soon as more has come
+    :raises FilesUnavailable: when there is no room or no place for it
+    """
     root = _local_root()
     with _reached():
         copy = _unnamed(root and root / folder)
     try:
-        block = head
-        while block:
+        for block in blocks:
             with _reached():
                 copy.write(block)
             if size_limit is not None and copy.tell() > size_limit:
                 raise OverSizeLimit
-            block = stream.read(_BLOCK)
         with _reached():
             copy.seek(0)
         yield copy

@@ -5,14 +5,15 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from errno import EACCES, ENOENT
 from hashlib import file_digest
-from tempfile import TemporaryFile
-from typing import BinaryIO, NamedTuple, cast
+from os import SEEK_END
+from sys import maxsize
+from typing import NamedTuple
 
 import structlog
 from paramiko import SFTPAttributes  # type: ignore[import-untyped]  # it has no types
 from sqlalchemy import update
 
-from backend.core import database
+from backend.core import database, files
 from backend.core.config import current_settings
 from backend.core.database import db
 from backend.domains.flows.models import FlowLook
@@ -45,37 +46,57 @@ def fetch(address: str, source: str) -> int:
 
     :raises Barred: when it did not prove to be the one that is known
     :raises Away: when it does not answer, or no longer
+    :raises FilesUnavailable: when some file could not be kept here; what is smaller was fetched
     """
     with sftp.connected(address) as server:
         return _fetch_all(server, source, sftp.folder(address))
 
 
 def _fetch_all(server: Client, source: str, folder: str) -> int:
-    server.chdir(folder)
+    try:
+        server.chdir(folder)
+    except OSError as error:
+        if not _is_answer(server, error):
+            raise
+        raise sftp.Away("the folder of QUINTET_FLOWS_SFTP cannot be opened there") from error
     found = {each.seen.name: each for each in _list(server)}
     with database.transaction():
         looks.forget_others(source, found)
         ready = looks.steady(source, [each.seen for each in found.values()])
         taken = looks.taken(source)
     _move_taken(server, source, [(found[name], digest) for name, digest in taken.items()])
-    count = 0
-    for each in sorted(found.values(), key=lambda one: one.seen.modified):
-        since = ready.get(each.seen.name)
-        if since is None:
-            continue
+    found_ready = [each for each in found.values() if each.seen.name in ready]
+    oldest_first = sorted(found_ready, key=lambda one: one.seen.modified)
+    return _fetch_each(server, source, [(each, ready[each.seen.name]) for each in oldest_first])
+
+
+def _fetch_each(server: Client, source: str, wanted: Sequence[tuple[Found, datetime]]) -> int:
+    """Fetch one after the other, and leave for later what cannot be had or kept just now."""
+    count, room, trouble = 0, maxsize, None
+    for each, since in wanted:
+        if each.seen.size >= room:
+            continue  # A smaller one had no room here.
         try:
             count += _fetch(server, source, each, since)
-        except (OSError, Changed) as error:
+        except files.FilesUnavailable as error:
+            room, trouble = each.seen.size, error
+        except (OSError, Changed, files.OverSizeLimit) as error:
             if not _is_about_one_file(server, error):
                 raise
             log.warning("file not fetched", error=type(error).__name__)
+    if trouble is not None:
+        raise trouble
     return count
 
 
 def _is_about_one_file(server: Client, error: Exception) -> bool:
     """Return whether the server itself refused, in good order, what was asked of it."""
-    if isinstance(error, Changed):
+    if isinstance(error, Changed | files.OverSizeLimit):
         return True
+    return _is_answer(server, error)
+
+
+def _is_answer(server: Client, error: Exception) -> bool:
     is_answer = isinstance(error, OSError) and error.errno in {None, ENOENT, EACCES}
     is_cut = isinstance(error, TimeoutError | ConnectionError) or server.get_channel().closed
     return is_answer and not is_cut
@@ -96,12 +117,20 @@ def _look(key: bytes, entry: SFTPAttributes) -> Seen:
 
 
 def _fetch(server: Client, source: str, found: Found, since: datetime) -> bool:
-    """Fetch one file into a copy of our own; only when all of it is there is it accepted."""
-    with TemporaryFile() as unnamed:
-        copy = cast("BinaryIO", unnamed)
-        _read(server, found, copy)
+    """Fetch one file into a copy of our own; only when all of it is there is it accepted.
+
+    The copy lies where accepted files are kept, so that it needs no other room.
+
+    :raises Changed: when there was less or more, or another file has the name by now
+    :raises FilesUnavailable: when it cannot be kept here
+    """
+    size = found.seen.size
+    blocks = server.blocks(found.key, size)
+    with files.copied(blocks, folder=places.STAGED, size_limit=size) as copy:
+        if copy.seek(0, SEEK_END) != size or not _is_the_same(server, found):
+            raise Changed
         is_old = datetime.now(UTC) - since > current_settings().flows_drop_patience
-        if not drop.has_trailer(copy, found.seen.size) and not is_old:
+        if not drop.has_trailer(copy, size) and not is_old:
             return False
         copy.seek(0)
         digest = file_digest(copy, "sha256").hexdigest()  # type: ignore[arg-type]  # it reads
@@ -109,16 +138,6 @@ def _fetch(server: Client, source: str, found: Found, since: datetime) -> bool:
     _accept(source, found, digest, key)
     _move_taken(server, source, [(found, digest)])
     return True
-
-
-def _read(server: Client, found: Found, copy: BinaryIO) -> None:
-    """Copy the file, no more of it than its size says.
-
-    :raises Changed: when there was less or more, or another file has the name by now
-    """
-    copy.writelines(server.blocks(found.key, found.seen.size))
-    if copy.tell() != found.seen.size or not _is_the_same(server, found):
-        raise Changed
 
 
 def _is_the_same(server: Client, found: Found) -> bool:

@@ -26,7 +26,7 @@ class Barred(Exception):
 
 
 class Away(Exception):
-    """The server did not answer, or no longer."""
+    """The server did not answer, or no longer, or a setting keeps us from it."""
 
 
 class _OnlyKnown(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # untyped upstream
@@ -107,8 +107,10 @@ def connected(address: str) -> Iterator[Client]:
     try:
         with _connection(address) as server:
             yield server
+    except paramiko.AuthenticationException as error:
+        raise Away("it refuses the user of QUINTET_FLOWS_SFTP with our key") from error
     except (OSError, EOFError, paramiko.SSHException, paramiko.SFTPError) as error:
-        raise Away(type(error).__name__) from error
+        raise Away(f"it does not answer ({type(error).__name__})") from error
 
 
 @contextmanager
@@ -136,8 +138,23 @@ def _load_keys(client: paramiko.SSHClient) -> None:
     if path := current_settings().flows_sftp_host_keys:
         try:
             client.load_host_keys(path)
-        except OSError as error:
-            raise Barred("the file of its host keys cannot be read") from error
+        except (OSError, ValueError, paramiko.hostkeys.InvalidHostKey) as error:
+            raise Barred(
+                "QUINTET_FLOWS_SFTP_HOST_KEYS names no file of host keys that can be read"
+            ) from error
+
+
+def _key() -> paramiko.PKey | None:
+    path = current_settings().flows_sftp_key
+    try:
+        return paramiko.PKey.from_path(path) if path else None
+    except (paramiko.PasswordRequiredException, TypeError) as error:
+        raise Away(
+            "the key of QUINTET_FLOWS_SFTP_KEY has a passphrase, and may have none"
+        ) from error
+    except Exception as error:
+        # What is no key is refused in many ways.
+        raise Away("QUINTET_FLOWS_SFTP_KEY names no private key that can be read") from error
 
 
 def _connect(client: paramiko.SSHClient, host: str, port: int, user: str) -> None:
@@ -145,7 +162,7 @@ def _connect(client: paramiko.SSHClient, host: str, port: int, user: str) -> Non
         host,
         port,
         username=user,
-        key_filename=current_settings().flows_sftp_key or None,
+        pkey=_key(),
         allow_agent=False,
         look_for_keys=False,
         timeout=PATIENCE,

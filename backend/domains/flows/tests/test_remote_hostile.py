@@ -1,6 +1,7 @@
 """A server that hangs, lies, refuses or changes its files holds up nothing but what it spoils."""
 
 import os
+import resource
 import time
 import tracemalloc
 from dataclasses import replace
@@ -150,6 +151,25 @@ def test_a_file_that_is_rewritten_in_the_same_size_while_it_is_fetched_is_left_f
     server.while_read = lambda: None
     work()
     assert names() == ["one.uff"]
+
+
+def test_a_file_for_which_there_is_no_room_keeps_no_smaller_one_and_the_server_is_not_blamed(
+    outbound, example, signed_in
+):
+    """A limit for the size of files stands for a disk that is nearly full."""
+    (outbound / "big.uff").write_bytes(b"x" * 5_000_000)
+    age(outbound / "big.uff")
+    (outbound / "good.uff").write_text(example)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))
+    try:
+        work()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert (names(), state()) == (["good.uff"], "open")
+    page = signed_in("staff").get("/admin/flows/files").text
+    assert "some files cannot be kept here" in page
 
 
 def test_a_large_file_is_fetched_in_little_memory(outbound, monkeypatch):
