@@ -122,7 +122,8 @@ def opened(key: str) -> BinaryIO:
     """
     filesystem, root = _filesystem()
     with _reached(), suppress(FileNotFoundError):
-        return cast("BinaryIO", filesystem.open(f"{root}/{key}", "rb"))
+        # An object store reads ahead a block or more, all of which is held in memory.
+        return cast("BinaryIO", filesystem.open(f"{root}/{key}", "rb", block_size=_PART))
     raise FileNotFoundError(key)
 
 
@@ -144,7 +145,13 @@ def aged(folder: str, *, before: datetime) -> list[str]:
     filesystem, root = _filesystem()
     with _reached():
         found = filesystem.find(f"{root}/{folder}")
-        return [each[len(root) + 1 :] for each in found if filesystem.modified(each) < before]
+        return [each[len(root) + 1 :] for each in found if _is_older(filesystem, each, before)]
+
+
+def _is_older(filesystem: fsspec.AbstractFileSystem, path: str, moment: datetime) -> bool:
+    with suppress(FileNotFoundError):  # Somebody may have removed it since it was listed.
+        return bool(filesystem.modified(path) < moment)
+    return False
 
 
 def _filesystem() -> tuple[fsspec.AbstractFileSystem, str]:
