@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from errno import EACCES, EINVAL, ELOOP, EPERM
 
 from sqlalchemy import Text, and_, cast, exists, not_, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from backend.core import database, files
 from backend.core.database import db
@@ -198,7 +199,8 @@ def _progress(file_id: int) -> loading.Progress:
             return
         shown_at = time.monotonic()
         row = update(FlowWaiting).where(FlowWaiting.file_id == file_id)
-        with database.apart() as session:
+        # Whoever looks on sees less for a while; the import itself does not need it.
+        with suppress(SQLAlchemyError), database.apart() as session:
             session.execute(row.values(records_done=done, records_total=total))
 
     return show

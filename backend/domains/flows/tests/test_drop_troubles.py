@@ -6,12 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import create_engine, func, select, text
 
-from backend.core import outbox
+from backend.core import database, outbox
+from backend.core.config import current_settings
 from backend.core.database import db, transaction
 from backend.domains.flows.models import FlowFile, FlowQuarantine, FlowWaiting
-from backend.domains.flows.services import drop, looks, recovery
+from backend.domains.flows.services import drop, looks, recovery, waiting
 
 
 @pytest.fixture
@@ -133,3 +134,17 @@ def test_a_network_that_loses_a_file_for_a_moment_costs_it_only_a_try(folder, ex
     try_until_nothing_is_left_to_do()
 
     assert (statuses(), tree(folder)) == (["imported"], ["processed/good.uff"])
+
+
+def test_a_file_is_imported_although_its_progress_cannot_be_shown(folder, example, monkeypatch):
+    (folder / "good.uff").write_text(example)
+    drop.collect()
+    monkeypatch.setattr(waiting, "_SHOWN_EVERY", 0)
+    engine = create_engine(database.driver_url(current_settings().database_owner_url))
+    with engine.begin() as owner:
+        owner.execute(text("alter table flow_waiting add check (records_done = 0)"))
+    engine.dispose()
+
+    outbox.run_due()
+
+    assert statuses() == ["imported"]
