@@ -8,7 +8,7 @@ from sqlalchemy import select, text
 from backend.core import outbox
 from backend.core.database import db, transaction
 from backend.domains.flows.models import FlowFile, FlowLook, FlowSource
-from backend.domains.flows.services import looks, remote, sftp
+from backend.domains.flows.services import archive, looks, remote, sftp
 
 
 @pytest.fixture
@@ -254,3 +254,14 @@ def test_a_crash_after_the_commit_moves_the_file_the_next_time(outbound, example
 )
 def test_a_folder_is_below_that_of_the_login_unless_it_has_two_slashes(path, folder):
     assert sftp.folder(f"sftp://user@host{path}") == folder
+
+
+def test_what_is_rejected_is_kept_although_its_header_is_damaged(outbound, example):
+    damaged = example.replace("ZHV|QT00000001", "ZHV|QT|0000001")
+    (outbound / "damaged.uff").write_text(damaged)
+
+    work()
+
+    assert statuses() == ["rejected"]
+    with archive.original(db.session.scalars(select(FlowFile)).one()) as original:
+        assert original.read() == damaged.encode()
