@@ -107,7 +107,8 @@ def _list(server: Client) -> Iterator[Found]:
         name = entry.filename
         is_step = "/" not in name and "\0" not in name and len(name) <= _LONGEST
         is_finished = not name.startswith(".") and not name.endswith(UNFINISHED)
-        if stat.S_ISREG(entry.st_mode or 0) and is_step and is_finished:
+        is_possible = (entry.st_size or 0) <= maxsize
+        if stat.S_ISREG(entry.st_mode or 0) and is_step and is_finished and is_possible:
             key = sftp.raw(name)
             yield Found(key, _look(key, entry))
 

@@ -17,6 +17,7 @@ class Server:
         self.is_read_only = False
         self.silence = 0.0  # Seconds before it answers anything once somebody is signed in.
         self.refused = set()  # Names that it fails to open.
+        self.boundless = set()  # Names whose size it tells to be more than there can be.
         self.while_read = lambda: None
         self.before_mkdir = lambda: None
         self.sessions = 0
@@ -88,6 +89,12 @@ class Folder(asyncssh.SFTPServer):
         if os.path.basename(path) in self._server.refused:  # noqa: PTH119  bytes
             raise asyncssh.SFTPFailure("in use by another program")
         return super().open(path, pflags, attrs)
+
+    async def scandir(self, path):
+        async for entry in super().scandir(path):
+            if entry.filename in self._server.boundless:
+                entry.attrs.size = 2**63
+            yield entry
 
     def read(self, file_obj, offset, size):
         self._server.while_read()

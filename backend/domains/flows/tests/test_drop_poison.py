@@ -69,6 +69,7 @@ def test_what_somebody_put_among_the_claims_comes_back_and_blocks_nobody(folder,
     (folder / "processing" / "deep").mkdir(parents=True)
     (folder / "processing" / "deep" / "inner.uff").write_text(example)
     (folder / "processing" / "stray.uff").write_text(example)
+    (folder / "processing" / ("9" * 20)).mkdir()
     (folder / "processing" / "link").symlink_to(folder / "processing")
     for path in (folder / "processing").iterdir():
         age(path)

@@ -85,6 +85,14 @@ def test_a_file_that_they_fail_to_open_keeps_none_of_the_others(outbound, server
     assert (names(), state()) == (["other.uff"], "open")
 
 
+def test_a_size_that_cannot_be_keeps_none_of_the_others(outbound, server, example):
+    for name in ("boundless.uff", "other.uff"):
+        (outbound / name).write_text(example)
+    server.boundless = {b"boundless.uff"}
+    work()
+    assert (names(), state()) == (["other.uff"], "open")
+
+
 def test_a_name_that_is_no_text_keeps_none_of_the_others_and_is_fetched_too(outbound, example):
     (outbound / os.fsdecode(b"\xff\xfe.uff")).write_text(example)
     (outbound / "other.uff").write_text(example)
