@@ -9,6 +9,8 @@ from typing import Any, Literal, get_args
 
 from flask import current_app
 
+from backend.core import addresses
+
 Environment = Literal["local", "dev", "staging", "production"]
 
 LOCAL_SECRET = "only-for-a-persons-own-machine"  # noqa: S105  refused outside local
@@ -34,13 +36,27 @@ def _boolean(text: str) -> bool:
     return text.lower() in {"true", "1"}
 
 
+def _number(text: str, most: int, meaning: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= most):
+        raise ValueError(f"{meaning}, {most} at most, is expected")
+    return int(text)
+
+
 def _minutes(text: str) -> timedelta:
-    return timedelta(minutes=int(text))
+    return timedelta(minutes=_number(text, 525_600, "a number of minutes"))
+
+
+def _days(text: str) -> int:
+    return _number(text, 36_500, "a number of days, 0 for ever")
 
 
 def _secret(text: str) -> str:
     """Read a secret that may be given as `@/path/of/a/file`."""
     return Path(text[1:]).read_text().strip() if text.startswith("@") else text
+
+
+def _mail_server(text: str) -> str:
+    return addresses.mail_server(_secret(text))
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -80,10 +96,13 @@ class Settings:
     )
     files_url: str = setting("QUINTET_FILES_URL", "folder or s3:// for files", ".quintet/files")
     mail_from: str = setting(
-        "QUINTET_MAIL_FROM", "sender of e-mails", "Quintet <no-reply@quintet.test>"
+        "QUINTET_MAIL_FROM",
+        "sender of e-mails",
+        "Quintet <no-reply@quintet.test>",
+        addresses.sender,
     )
     mail_url: str = setting(
-        "QUINTET_MAIL_URL", "smtp://, smtp+starttls:// or smtps://", "", _secret
+        "QUINTET_MAIL_URL", "smtp://, smtp+starttls:// or smtps://", "", _mail_server
     )
     limits_url: str = setting("QUINTET_LIMITS_URL", "Valkey for rate limits", "", _secret)
     public_url: str = setting(
@@ -116,7 +135,10 @@ class Settings:
         _minutes,
     )
     flows_sftp: str = setting(
-        "QUINTET_FLOWS_SFTP", "sftp://user@host:port/folder to fetch files from", ""
+        "QUINTET_FLOWS_SFTP",
+        "sftp://user@host:port/folder to fetch files from",
+        "",
+        addresses.sftp_folder,
     )
     flows_sftp_host_keys: str = setting(
         "QUINTET_FLOWS_SFTP_HOST_KEYS", "file of known hosts, the only ones trusted", ""
@@ -125,10 +147,10 @@ class Settings:
         "QUINTET_FLOWS_SFTP_KEY", "file of the private key for that server", ""
     )
     flows_archive_days: int = setting(
-        "QUINTET_FLOWS_ARCHIVE_DAYS", "how long originals are kept, 0 for ever", 0, int
+        "QUINTET_FLOWS_ARCHIVE_DAYS", "how long originals are kept, 0 for ever", 0, _days
     )
     flows_findings_days: int = setting(
-        "QUINTET_FLOWS_FINDINGS_DAYS", "how long findings are kept, 0 for ever", 0, int
+        "QUINTET_FLOWS_FINDINGS_DAYS", "how long findings are kept, 0 for ever", 0, _days
     )
     expenses_public: bool | None = setting(
         "QUINTET_EXPENSES_PUBLIC", "whether everybody may read expenses", None, _boolean

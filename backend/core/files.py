@@ -6,9 +6,11 @@ A key names bytes that never change: it ends in their hash, or in something else
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, cast
 from uuid import uuid4
@@ -57,17 +59,29 @@ def received(
     :raises OverSizeLimit: as soon as more has come
     :raises FilesUnavailable: when there is no room or no place for it
     """
+    rest = iter(partial(stream.read, _BLOCK), b"") if head else ()
+    with copied(chain([head], rest), folder=folder, size_limit=size_limit) as copy:
+        yield copy
+
+
+@contextmanager
+def copied(
+    blocks: Iterable[bytes], *, folder: str, size_limit: int | None = None
+) -> Iterator[BinaryIO]:
+    """Give an unnamed copy of bytes that come in blocks, as `received` does of a stream.
+
+    :raises OverSizeLimit: as soon as more has come
+    :raises FilesUnavailable: when there is no room or no place for it
+    """
     root = _local_root()
     with _reached():
         copy = _unnamed(root and root / folder)
     try:
-        block = head
-        while block:
+        for block in blocks:
             with _reached():
                 copy.write(block)
             if size_limit is not None and copy.tell() > size_limit:
                 raise OverSizeLimit
-            block = stream.read(_BLOCK)
         with _reached():
             copy.seek(0)
         yield copy
@@ -108,7 +122,8 @@ def opened(key: str) -> BinaryIO:
     """
     filesystem, root = _filesystem()
     with _reached(), suppress(FileNotFoundError):
-        return cast("BinaryIO", filesystem.open(f"{root}/{key}", "rb"))
+        # An object store reads ahead a block or more, all of which is held in memory.
+        return cast("BinaryIO", filesystem.open(f"{root}/{key}", "rb", block_size=_PART))
     raise FileNotFoundError(key)
 
 
@@ -130,7 +145,13 @@ def aged(folder: str, *, before: datetime) -> list[str]:
     filesystem, root = _filesystem()
     with _reached():
         found = filesystem.find(f"{root}/{folder}")
-        return [each[len(root) + 1 :] for each in found if filesystem.modified(each) < before]
+        return [each[len(root) + 1 :] for each in found if _is_older(filesystem, each, before)]
+
+
+def _is_older(filesystem: fsspec.AbstractFileSystem, path: str, moment: datetime) -> bool:
+    with suppress(FileNotFoundError):  # Somebody may have removed it since it was listed.
+        return bool(filesystem.modified(path) < moment)
+    return False
 
 
 def _filesystem() -> tuple[fsspec.AbstractFileSystem, str]:

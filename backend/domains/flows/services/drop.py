@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 SOURCE = "drop"
 ABANDONED = timedelta(minutes=5)
 _TAIL = 4096
+_DIGITS = 18  # No receipt has a longer number.
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def _return_abandoned(root: Path) -> None:
 
 
 def _has_receipt(name: str) -> bool:
-    if not (name.isascii() and name.isdigit()):
+    if not (name.isascii() and name.isdigit() and len(name) <= _DIGITS):
         return False
     with database.transaction():
         query = select(func.count()).select_from(FlowWaiting)

@@ -45,11 +45,14 @@ def move(path: Path, folder: Path, *, reason: str | None = None) -> Path:
         note = target.with_name(f"{target.name}.reason.txt")
         if reason is not None and note.exists() and not target.exists():
             continue  # The note's name is that of somebody's file.
-        if _place(path, target):
-            if reason is not None:
-                _write(note, reason)
-            with suppress(FileNotFoundError):
-                path.unlink()
+        if _reserve(path, target):
+            try:
+                if reason is not None:
+                    _write(note, reason)
+            except OSError:
+                target.unlink()
+                raise
+            _take(path, target)
             return target
     raise AssertionError("names do not end")
 
@@ -74,20 +77,34 @@ def _digest(path: Path) -> str:
         return sha256(os.fsencode(path.name)).hexdigest()
 
 
-def _place(path: Path, target: Path) -> bool:
-    """Give the file this name too, unless another file has it."""
+def _reserve(path: Path, target: Path) -> bool:
+    """Give the file this name too, or an empty file in its place, unless another file has it."""
     try:
         os.link(path, target)
     except FileExistsError:
-        return target.samefile(path)
+        return _is_same(path, target)
     except FileNotFoundError:
         raise
     except OSError:
         # Some file systems of networks have no second names.
-        if target.exists():
+        try:
+            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
+        except FileExistsError:
             return False
-        path.rename(target)
     return True
+
+
+def _take(path: Path, target: Path) -> None:
+    """Have the file only the name that is reserved for it."""
+    with suppress(FileNotFoundError):
+        if _is_same(path, target):
+            path.unlink()
+        else:
+            path.replace(target)
+
+
+def _is_same(path: Path, target: Path) -> bool:
+    return os.path.samestat(path.lstat(), target.lstat())
 
 
 def _write(path: Path, text: str) -> None:

@@ -178,10 +178,10 @@ class _Import:
         return self._end("rejected", messages.rejected(findings))
 
     def leave(self) -> None:
-        """Have a receipt that was accepted wait as before, and count no try."""
+        """Have a receipt that was accepted wait as before."""
         if self.receipt is not None:
             with database.transaction():
-                receipts.set_back(self.receipt.id, "", is_counted=False)
+                receipts.set_back(self.receipt.id, "")
 
     def fail(self, message: str) -> Outcome:
         """Record a failure in a transaction of its own; everything else is rolled back."""

@@ -10,11 +10,11 @@ from backend.core import files
 from backend.core.config import current_settings
 from backend.core.errors import Unavailable
 from backend.domains.flows.models import FlowFile, FlowFinding, FlowWaiting
-from backend.domains.flows.services import files as receipts
-from backend.domains.flows.services import folders
-from backend.domains.flows.services.archive import FOLDER
+from backend.domains.flows.services import archive, folders
+from backend.domains.flows.services import files as shown
+from backend.domains.flows.services.receipts import UNATTENDED
 
-STAGED = f"{FOLDER}/staged"
+STAGED = f"{archive.FOLDER}/staged"
 PROCESSING, PROCESSED, QUARANTINE = "processing", "processed", "quarantine"
 GOOD = {"imported", "imported_with_errors", "duplicate"}
 _FINDINGS_TOLD = 20
@@ -58,10 +58,11 @@ def opened(waiting: FlowWaiting) -> BinaryIO:
     """Open the bytes that wait.
 
     :raises FileNotFoundError: when somebody took them away
-    :raises DropFolderMissing: when they are in a folder that is no longer set
+    :raises DropFolderMissing: when they are in a folder that is away, or no longer set
     """
     if waiting.place == "folder":
-        if not _root().is_dir():
+        # The place at which a disk is mounted is there without the disk, and empty.
+        if not (_root() / PROCESSING).is_dir():
             raise DropFolderMissing("The drop folder is away.")
         return folders.opened(_path(waiting))
     return files.opened(waiting.location)
@@ -77,6 +78,12 @@ def put_away(waiting: FlowWaiting, file: FlowFile) -> bool:
     elif waiting.place == "staged":
         if file.status == "failed":
             return False
+        if file.channel in UNATTENDED and file.status == "rejected" and file.archive_key is None:
+            # Whoever has to decide about it is promised that it is kept, whatever its bytes are.
+            raw_hash = waiting.location.removeprefix(f"{STAGED}/").partition("-")[0]
+            with files.opened(waiting.location) as copy:
+                file.archive_key = archive.keep(copy, raw_hash)
+            return True  # Retention removes what is staged, as this may have to be done again.
         files.remove(waiting.location)
     return True
 
@@ -104,7 +111,7 @@ def _root() -> Path:
 
 
 def _reason(file: FlowFile) -> str:
-    found = receipts.findings(file_id=file.id, most=_FINDINGS_TOLD)
+    found = shown.findings(file_id=file.id, most=_FINDINGS_TOLD)
     told = "".join(map(_line, found))
     address = f"{current_settings().public_url}/admin/flows/files/{file.id}"
     return f"{file.status}: {file.message}\n{told}\nFile {file.id}: {address}\n"

@@ -18,7 +18,6 @@ from backend.domains.flows.models import (
     FlowQuarantine,
     FlowReading,
     FlowSiteVisit,
-    FlowWaiting,
 )
 from backend.domains.flows.services import archive, loading
 from backend.domains.flows.services.outcomes import Outcome
@@ -102,8 +101,6 @@ def announce(file: FlowFile) -> FlowFile:
 def resume(file_id: int, options: d0010.Options) -> FlowFile:
     """Commit a receipt that waited as running while the present transaction holds its lock.
 
-    The try counts from here on, so that one which kills the process has counted too.
-
     :raises InOtherHands: when somebody else is at it
     :raises NotWaiting: when its import has ended
     """
@@ -111,12 +108,10 @@ def resume(file_id: int, options: d0010.Options) -> FlowFile:
     started = update(FlowFile).where(FlowFile.id == file_id, FlowFile.status.in_(UNFINISHED))
     started = started.values(status="running", message="", options=asdict(options))
     with database.apart() as session:
-        # If the database crashes now, the import ends with it, and only this try is not counted.
+        # If the database crashes now, the import ends with it.
         database.commit_without_waiting(session)
         if session.scalar(started.returning(FlowFile.id)) is None:
             raise NotWaiting
-        tried = update(FlowWaiting).where(FlowWaiting.file_id == file_id)
-        session.execute(tried.values(tries=FlowWaiting.tries + 1))
     return db.session.get_one(FlowFile, file_id, populate_existing=True)
 
 
@@ -133,14 +128,10 @@ def reopen(file_id: int, options: d0010.Options) -> FlowFile:
     return file
 
 
-def set_back(file_id: int, message: str, *, is_counted: bool = True) -> None:
+def set_back(file_id: int, message: str) -> None:
     """Have a receipt wait again whose import did not come to its end."""
     again = update(FlowFile).where(FlowFile.id == file_id, FlowFile.status == "running")
-    again = again.values(status="waiting", message=message)
-    is_there = db.session.scalar(again.returning(FlowFile.id)) is not None
-    if is_there and not is_counted:
-        tried = update(FlowWaiting).where(FlowWaiting.file_id == file_id)
-        db.session.execute(tried.values(tries=FlowWaiting.tries - 1))
+    db.session.execute(again.values(status="waiting", message=message))
 
 
 def hold(file_id: int) -> None:

@@ -1,6 +1,7 @@
 """Receipts whose importer died: nothing of them is there, and their rows come to say so.
 
-A receipt for which a job is at work waits again, since that job will be done again.
+A receipt for which a job is at work waits again, since that job will be done again; one whose job
+is dead gets another.
 """
 
 from datetime import UTC, datetime
@@ -10,11 +11,11 @@ from sqlalchemy import select, text
 from backend.core import database
 from backend.core.database import db
 from backend.domains.flows.models import FlowFile, FlowWaiting
-from backend.domains.flows.services import messages, receipts
+from backend.domains.flows.services import messages, receipts, waiting
 
 
 def recover() -> list[FlowFile]:
-    """Set every running file failed whose owner is gone, and return those.
+    """Set every running file failed whose owner is gone, and return those; ask for what waits.
 
     An importer holds the advisory lock of its row for as long as its transaction lives, and
     PostgreSQL lets go of it when the importer's connection ends, however that happens.
@@ -22,6 +23,7 @@ def recover() -> list[FlowFile]:
     with database.transaction():
         query = select(FlowFile.id).where(FlowFile.status == "running").order_by(FlowFile.id)
         running = db.session.scalars(query).all()
+        waiting.ask_for_forgotten()
         return [file for file_id in running if (file := _recover(file_id)) is not None]
 
 

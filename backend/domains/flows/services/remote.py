@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from backend.core import database, metrics
+from backend.core import database, files, metrics
 from backend.core.config import current_settings
 from backend.core.database import db
 from backend.domains.flows.models import FlowSource
@@ -40,6 +40,10 @@ def collect() -> int:
     except sftp.Away as error:
         _note(name, "away", str(error))
         return 0
+    except files.FilesUnavailable:
+        # The server is not to blame, and the next look tries again.
+        _note(name, "open", "some files cannot be kept here, as there is no room or no place")
+        return 0
     _note(name, "open", "")
     return count
 
@@ -62,6 +66,8 @@ def _note(name: str, state: str, message: str) -> None:
         log.error("server barred", source=name, reason=message)
     elif state == "away":
         log.warning("server away", source=name, reason=message)
+    elif message:
+        log.error("files not fetched", source=name, reason=message)
 
 
 def _is_barred() -> float:

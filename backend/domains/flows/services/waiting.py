@@ -7,14 +7,16 @@ be cut off anywhere: the receipt's lock and its status let each file be imported
 import time
 from contextlib import suppress
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from errno import EACCES, EINVAL, ELOOP, EPERM
 
-from sqlalchemy import update
+from sqlalchemy import Text, and_, cast, exists, not_, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
-from backend.core import database
+from backend.core import database, files
 from backend.core.database import db
 from backend.core.errors import Unavailable
-from backend.core.outbox import enqueue
+from backend.core.outbox import Job, enqueue
 from backend.domains.flows import d0010
 from backend.domains.flows.models import UNFINISHED, FlowFile, FlowWaiting
 from backend.domains.flows.services import imports, loading, messages, places, receipts
@@ -22,6 +24,8 @@ from backend.domains.flows.services.receipts import Delivery
 
 TOPIC = "flows.import_file"
 TRIES = 3
+PAUSE = timedelta(minutes=15)
+_FINAL = {EACCES, EPERM, ELOOP, EINVAL}  # It may not be read, or is no file any more.
 _SHOWN_EVERY = 1.0  # Seconds between two steps of the progress that people see.
 
 
@@ -53,6 +57,25 @@ def ask_again(file: FlowFile, row: FlowWaiting) -> None:
     """Give a file that was given up all its tries again."""
     file.status, row.tries = "waiting", 0
     enqueue(TOPIC, file_id=file.id)
+
+
+def ask_for_forgotten() -> int:
+    """Ask, after a pause, for every import whose job is dead, and return how many those are.
+
+    Staged bytes of a file that was given up wait for somebody to have it processed again.
+    """
+    job = exists().where(
+        Job.topic == TOPIC,
+        Job.done_at.is_(None),
+        Job.dead_at.is_(None),
+        Job.payload["file_id"].astext == cast(FlowWaiting.file_id, Text),
+    )
+    is_given_up = and_(FlowFile.status == "failed", FlowWaiting.place == "staged")
+    query = select(FlowWaiting.file_id).join(FlowFile, FlowFile.id == FlowWaiting.file_id)
+    forgotten = db.session.scalars(query.where(~job, not_(is_given_up))).all()
+    for file_id in forgotten:
+        enqueue(TOPIC, file_id=file_id, delay=PAUSE)
+    return len(forgotten)
 
 
 def find(file_id: int) -> FlowWaiting | None:
@@ -95,20 +118,42 @@ def _to_do(file_id: int) -> tuple[FlowFile, FlowWaiting] | None:
 
 
 def _try(file: FlowFile, waiting: FlowWaiting) -> None:
+    """Try once. It counts before a byte is read, so that a try which kills the process counts too.
+
+    What is no fault of the file's counts for nothing.
+    """
     if waiting.tries >= TRIES:
         _give_up(file.id)
         return
+    is_last = waiting.tries + 1 == TRIES
+    _count(file.id, 1)
+    try:
+        _import(file, waiting, is_last=is_last)
+    except (files.FilesUnavailable, places.DropFolderMissing, receipts.InOtherHands):
+        _count(file.id, -1)
+        raise
+
+
+def _count(file_id: int, tries: int) -> None:
+    with database.transaction():
+        # If the database crashes now, the import ends with it, and only this try is not counted.
+        database.commit_without_waiting()
+        counted = update(FlowWaiting).where(FlowWaiting.file_id == file_id)
+        db.session.execute(counted.values(tries=FlowWaiting.tries + tries))
+
+
+def _import(file: FlowFile, waiting: FlowWaiting, *, is_last: bool) -> None:
     try:
         stream = places.opened(waiting)
     except FileNotFoundError:
         _give_up(file.id, messages.GONE)
         return
-    except OSError:
-        if waiting.place != "folder":
+    except OSError as error:
+        # A disk or a network may be in trouble for a moment; a right does not come by itself.
+        if error.errno not in _FINAL and not is_last:
             raise
         _give_up(file.id, messages.UNREADABLE)
         return
-    is_last = waiting.tries + 1 == TRIES
     with stream, suppress(receipts.NotWaiting):
         outcome = imports.import_file(
             stream,
@@ -154,7 +199,8 @@ def _progress(file_id: int) -> loading.Progress:
             return
         shown_at = time.monotonic()
         row = update(FlowWaiting).where(FlowWaiting.file_id == file_id)
-        with database.apart() as session:
+        # Whoever looks on sees less for a while; the import itself does not need it.
+        with suppress(SQLAlchemyError), database.apart() as session:
             session.execute(row.values(records_done=done, records_total=total))
 
     return show

@@ -1,9 +1,11 @@
 """What is odd in the drop folder, or goes wrong with one file, is nobody else's trouble."""
 
+import errno
 import os
 import time
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, text
@@ -67,6 +69,7 @@ def test_what_somebody_put_among_the_claims_comes_back_and_blocks_nobody(folder,
     (folder / "processing" / "deep").mkdir(parents=True)
     (folder / "processing" / "deep" / "inner.uff").write_text(example)
     (folder / "processing" / "stray.uff").write_text(example)
+    (folder / "processing" / ("9" * 20)).mkdir()
     (folder / "processing" / "link").symlink_to(folder / "processing")
     for path in (folder / "processing").iterdir():
         age(path)
@@ -148,6 +151,45 @@ def test_moving_again_after_a_crash_writes_the_same_reason(tmp_path):
     (folder / "a.uff.reason.txt").write_text("why")
     assert folders.move(path, folder, reason="why") == folder / "a.uff"
     assert tree(tmp_path) == ["quarantine/a.uff", "quarantine/a.uff.reason.txt"]
+
+
+@pytest.fixture
+def no_second_names(monkeypatch):
+    """A file system on which a file has one name."""
+
+    def refuse(*_, **__):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+
+
+@pytest.mark.usefixtures("no_second_names")
+def test_without_second_names_nothing_is_overwritten_either(folder):
+    quarantine = folder / "quarantine"
+    quarantine.mkdir()
+    (quarantine / "b.uff").write_text("theirs")
+    (folder / "b.uff").write_text("ours too")
+    folders.move(folder / "b.uff", quarantine)
+    assert (quarantine / "b.uff").read_text() == "theirs"
+
+
+@pytest.mark.usefixtures("no_second_names")
+def test_a_file_is_never_in_quarantine_without_its_reason(tmp_path, monkeypatch):
+    """The disk is full just when the reason is written."""
+    path, quarantine = tmp_path / "a.uff", tmp_path / "quarantine"
+    path.write_text("x")
+
+    def refuse(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    write = Path.write_text
+    monkeypatch.setattr(Path, "write_text", refuse)
+    with pytest.raises(OSError, match="No space"):
+        folders.move(path, quarantine, reason="why")
+    monkeypatch.setattr(Path, "write_text", write)
+    assert tree(tmp_path) == ["a.uff"]
+    target = folders.move(path, quarantine, reason="why")
+    assert target.with_name(f"{target.name}.reason.txt").read_text() == "why"
 
 
 def test_while_the_folder_is_away_claims_are_kept_for_its_return(folder, example):

@@ -8,7 +8,7 @@ from sqlalchemy import select, text
 from backend.core import outbox
 from backend.core.database import db, transaction
 from backend.domains.flows.models import FlowFile, FlowLook, FlowSource
-from backend.domains.flows.services import looks, remote
+from backend.domains.flows.services import archive, looks, remote, sftp
 
 
 @pytest.fixture
@@ -184,11 +184,56 @@ def test_a_server_that_is_away_is_tried_again_without_an_alarm(
     assert (source().state, statuses()) == ("open", ["imported"])
 
 
-def test_a_key_that_they_do_not_accept_is_no_alarm(outbound, tmp_path):
-    other = asyncssh.generate_private_key("ssh-ed25519")
-    (tmp_path / "key").write_bytes(other.export_private_key())
+def write_key(path, what, user_key):
+    if what == "missing":
+        path.unlink()
+    elif what == "folder":
+        path.unlink()
+        path.mkdir()
+    elif what == "other":
+        path.write_bytes(asyncssh.generate_private_key("ssh-ed25519").export_private_key())
+    elif what == "passphrase":
+        path.write_bytes(user_key.export_private_key(passphrase="secret"))
+    else:
+        path.write_text("hello")
+
+
+@pytest.mark.usefixtures("staff_person")
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        ("missing", "QUINTET_FLOWS_SFTP_KEY names no private key"),
+        ("folder", "QUINTET_FLOWS_SFTP_KEY names no private key"),
+        ("nonsense", "QUINTET_FLOWS_SFTP_KEY names no private key"),
+        ("passphrase", "QUINTET_FLOWS_SFTP_KEY has a passphrase"),
+        ("other", "refuses the user of QUINTET_FLOWS_SFTP with our key"),
+    ],
+)
+def test_a_key_that_does_not_open_the_server_is_told_with_its_setting_and_no_alarm(
+    outbound, tmp_path, user_key, what, told
+):
+    write_key(tmp_path / "key", what, user_key)
     remote.collect()
-    assert (source().state, source().message) == ("away", "AuthenticationException")
+    assert (source().state, told in source().message, mails()) == ("away", True, 0)
+
+
+def test_a_folder_that_is_not_there_is_told_with_its_setting(outbound):
+    outbound.rmdir()
+    remote.collect()
+    told = "the folder of QUINTET_FLOWS_SFTP cannot be opened there"
+    assert (source().state, source().message) == ("away", told)
+
+
+@pytest.mark.parametrize(
+    "line", [b"127.0.0.1 ssh-ed25519 x!!", b"127.0.0.1 ssh-rsa AAAAB3NzaC1yc2E=", b"\xff\xfe"]
+)
+def test_a_bad_line_among_the_host_keys_raises_the_alarm(
+    outbound, server, known_hosts, staff_person, line
+):
+    known_hosts.write_bytes(line + b"\n" + server.known_as().encode())
+    remote.collect()
+    assert (source().state, mails()) == ("stopped", 1)
+    assert "QUINTET_FLOWS_SFTP_HOST_KEYS" in source().message
 
 
 def test_a_crash_after_the_commit_moves_the_file_the_next_time(outbound, example, server):
@@ -201,3 +246,22 @@ def test_a_crash_after_the_commit_moves_the_file_the_next_time(outbound, example
 
     assert statuses() == ["imported"]
     assert [path.name for path in outbound.iterdir()] == ["processed"]
+
+
+@pytest.mark.parametrize(
+    ("path", "folder"),
+    [("", "."), ("/", "."), ("/out", "out"), ("/a%20b/c", "a b/c"), ("//srv/out", "/srv/out")],
+)
+def test_a_folder_is_below_that_of_the_login_unless_it_has_two_slashes(path, folder):
+    assert sftp.folder(f"sftp://user@host{path}") == folder
+
+
+def test_what_is_rejected_is_kept_although_its_header_is_damaged(outbound, example):
+    damaged = example.replace("ZHV|QT00000001", "ZHV|QT|0000001")
+    (outbound / "damaged.uff").write_text(damaged)
+
+    work()
+
+    assert statuses() == ["rejected"]
+    with archive.original(db.session.scalars(select(FlowFile)).one()) as original:
+        assert original.read() == damaged.encode()

@@ -1,7 +1,9 @@
 """A server that hangs, lies, refuses or changes its files holds up nothing but what it spoils."""
 
 import os
+import resource
 import time
+import tracemalloc
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
@@ -83,6 +85,14 @@ def test_a_file_that_they_fail_to_open_keeps_none_of_the_others(outbound, server
     assert (names(), state()) == (["other.uff"], "open")
 
 
+def test_a_size_that_cannot_be_keeps_none_of_the_others(outbound, server, example):
+    for name in ("boundless.uff", "other.uff"):
+        (outbound / name).write_text(example)
+    server.boundless = {b"boundless.uff"}
+    work()
+    assert (names(), state()) == (["other.uff"], "open")
+
+
 def test_a_name_that_is_no_text_keeps_none_of_the_others_and_is_fetched_too(outbound, example):
     (outbound / os.fsdecode(b"\xff\xfe.uff")).write_text(example)
     (outbound / "other.uff").write_text(example)
@@ -109,6 +119,82 @@ def test_a_file_that_grows_while_it_is_fetched_is_left_for_later(outbound, serve
     path.write_text(example)
     work()
     assert names() == ["one.uff"]
+
+
+def replace_with(path, content):
+    """Put another file under the name in one step, as careful senders do."""
+    (path.parent / ".new").write_text(content)
+    (path.parent / ".new").rename(path)
+
+
+def test_a_file_that_is_replaced_before_ours_is_moved_there_is_fetched_too(
+    outbound, server, example
+):
+    path = outbound / "daily.uff"
+    path.write_text(example)
+    age(path)
+    # The folder for what is processed is made after the fetch and before the move.
+    server.before_mkdir = lambda: replace_with(
+        path, example.sent("QT00000002", "20250403061500") + "\n"
+    )
+
+    work()
+    server.before_mkdir = lambda: None
+    work()
+    work()
+
+    assert names() == ["daily.uff", "daily.uff"]
+    assert (outbound / "processed" / "daily.uff").read_text().startswith("ZHV|QT00000002")
+
+
+def test_a_file_that_is_rewritten_in_the_same_size_while_it_is_fetched_is_left_for_later(
+    outbound, server, example
+):
+    path = outbound / "one.uff"
+    path.write_text(example)
+    age(path)
+    server.while_read = lambda: path.write_text(example.replace("4521.0", "9999.0"))
+    work()
+    assert (names(), state()) == ([], "open")
+    server.while_read = lambda: None
+    work()
+    assert names() == ["one.uff"]
+
+
+def test_a_file_for_which_there_is_no_room_keeps_no_smaller_one_and_the_server_is_not_blamed(
+    outbound, example, signed_in
+):
+    """A limit for the size of files stands for a disk that is nearly full."""
+    (outbound / "big.uff").write_bytes(b"x" * 5_000_000)
+    age(outbound / "big.uff")
+    (outbound / "good.uff").write_text(example)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))
+    try:
+        work()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert (names(), state()) == (["good.uff"], "open")
+    page = signed_in("staff").get("/admin/flows/files").text
+    assert "some files cannot be kept here" in page
+
+
+def test_a_large_file_is_fetched_in_little_memory(outbound, monkeypatch):
+    """Requests that leave more slowly than they are answered are what the library trips over."""
+    with (outbound / "large.uff").open("wb") as large:
+        large.truncate(50_000_000)
+    request = sftp.Client._async_request
+    monkeypatch.setattr(
+        sftp.Client, "_async_request", lambda *words: time.sleep(0.001) or request(*words)
+    )
+    remote.collect()
+    tracemalloc.start()
+    try:
+        remote.collect()
+        assert tracemalloc.get_traced_memory()[1] < 15_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_connection_that_breaks_within_a_file_leaves_nothing_behind(outbound, server, example):

@@ -1,9 +1,12 @@
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 
 import pytest
 from sqlalchemy import select, update
 
+from backend.core import database
 from backend.core.audit import AuditEvent
 from backend.core.database import db
 from backend.domains.flows.models import FlowFile, FlowFinding, FlowReading
@@ -75,6 +78,28 @@ def test_an_original_stays_while_a_newer_receipt_has_the_same_bytes(keep, take_i
     age(old, 31)
     retention.enforce()
     assert (has_original(old), has_original(new)) == (True, True)
+
+
+def test_an_original_stays_while_the_same_bytes_are_imported(keep, take_in, example, real_database):
+    keep(originals=30)
+    cut = example.line(14, None)
+    old = take_in(cut).file_id
+    age(old, 31)
+    key = db.session.get_one(FlowFile, old).archive_key
+    with database.transaction():
+        archive.keep(BytesIO(cut.encode()), key.rpartition("/")[2])
+        assert removed_by_another(real_database) == 0
+    assert has_original(old)
+    assert removed_by_another(real_database) == 1
+
+
+def removed_by_another(app):
+    def work():
+        with app.app_context():
+            return retention.enforce()["originals"]
+
+    with ThreadPoolExecutor(1) as other:
+        return other.submit(work).result()
 
 
 def test_findings_go_after_their_time_and_totals_stay(keep, take_in, example):
