@@ -63,7 +63,7 @@ class Attempt:
         self.tally.counters.root_groups = survey.root_groups
         if self.delivery.sha256 and self.delivery.sha256.lower() != survey.raw_hash:
             return self.refuse([messages.other_hash(survey.raw_hash)])
-        if (known := receipts.same_content(survey.content_hash)) and known is not self.receipt:
+        if known := self._known(survey):
             return self._end("duplicate", messages.duplicate(known), other=known)
         if survey.header is not None and not self.is_dry_run:
             self.archive_key = archive.keep(copy, survey.raw_hash)
@@ -72,15 +72,25 @@ class Attempt:
             return self.refuse(findings)
         self.tally.note(findings)
         if other := self._rival(survey.header):
-            return self._end("quarantined", messages.conflict(other), other=other)
+            return self._contradict(survey, other)
         copy.seek(0)
         return self._judge(d0010.parse(copy, survey, self.options))
+
+    def _known(self, survey: d0010.Survey) -> FlowFile | None:
+        other = receipts.same_content(survey.content_hash)
+        return None if other is self.receipt else other
 
     def _rival(self, header: d0010.Header) -> FlowFile | None:
         if self.delivery.is_released:
             return None
         other = receipts.same_business_key(header)
         return None if other is self.receipt else other
+
+    def _contradict(self, survey: d0010.Survey, other: FlowFile) -> Outcome:
+        # Another process may have brought these very bytes since they were looked for.
+        if known := self._known(survey):
+            return self._end("duplicate", messages.duplicate(known), other=known)
+        return self._end("quarantined", messages.conflict(other), other=other)
 
     def refuse(self, findings: list[d0010.Finding]) -> Outcome:
         """End as rejected for what the file as a whole is."""
