@@ -11,11 +11,12 @@ from backend.core.database import db
 from backend.core.errors import Conflict, Invalid
 from backend.core.outbox import enqueue
 from backend.domains.flows.models import FlowFile, FlowQuarantine, FlowWaiting
-from backend.domains.flows.services import archive, files, imports, waiting
+from backend.domains.flows.services import archive, files, imports, receipts, waiting
 from backend.domains.flows.services.outcomes import Outcome
 from backend.domains.flows.services.receipts import Delivery
 
 REPEATABLE = ("imported_with_errors", "rejected", "failed")
+UNDECIDED = ("quarantined", "rejected", "failed")
 DECISIONS = {"release": "released", "discard": "discarded"}
 LONGEST_REASON = 500
 
@@ -137,13 +138,7 @@ def _decide(file_id: int, what: str, reason: str, actor: Actor) -> FlowFile:
         raise ReasonMissing(
             errors=[{"pointer": "/reason", "code": "missing", "detail": "a sentence"}]
         )
-    file = files.one(file_id)
-    query = select(FlowQuarantine).where(
-        FlowQuarantine.file_id == file_id, FlowQuarantine.decision.is_(None)
-    )
-    row = db.session.scalars(query.with_for_update()).one_or_none()
-    if row is None:
-        raise NotInQuarantine(f"Nothing is to be decided about file {file_id}.")
+    file, row = _undecided(file_id)
     row.decision, row.reason = DECISIONS[what], reason.strip()[:LONGEST_REASON]
     row.decided_at, row.decided_by_id, row.decided_by = datetime.now(UTC), actor.id, actor.name
     audit.record(
@@ -157,10 +152,36 @@ def _decide(file_id: int, what: str, reason: str, actor: Actor) -> FlowFile:
     return file
 
 
+def _undecided(file_id: int) -> tuple[FlowFile, FlowQuarantine]:
+    """Return a file that waits for its decision, and keep others from importing it meanwhile."""
+    file = files.one(file_id)
+    try:
+        receipts.hold(file_id)
+    except receipts.InOtherHands:
+        raise NotInQuarantine(
+            f"File {file_id} is being imported just now. Look at it again in a while."
+        ) from None
+    db.session.refresh(file)
+    query = select(FlowQuarantine).where(
+        FlowQuarantine.file_id == file_id, FlowQuarantine.decision.is_(None)
+    )
+    row = db.session.scalars(query.with_for_update()).one_or_none()
+    if row is None or file.status not in UNDECIDED:
+        raise NotInQuarantine(
+            f"Nothing is to be decided about file {file_id}, which is {_status(file)}."
+            " Look at it again: somebody may have decided meanwhile."
+        )
+    return file, row
+
+
+def _status(file: FlowFile) -> str:
+    return file.status.replace("_", " ")
+
+
 def _repeatable(file_id: int) -> FlowFile:
     file = files.one(file_id)
     if file.status not in REPEATABLE:
-        raise NotRepeatable(f"File {file_id} is {file.status.replace('_', ' ')}.")
+        raise NotRepeatable(f"File {file_id} is {_status(file)}.")
     if db.session.get(FlowWaiting, file_id) is None:
         _require_original(file)
     return file

@@ -224,6 +224,10 @@ def quarantine_if_needed(file: FlowFile) -> None:
     is_unseen = file.channel in UNATTENDED and file.status in {"rejected", "failed"}
     if file.status == "quarantined" or is_unseen:
         db.session.merge(FlowQuarantine(file_id=file.id))
+    else:
+        # A file that was processed again and ended well leaves nothing to decide.
+        row = (FlowQuarantine.file_id == file.id, FlowQuarantine.decision.is_(None))
+        db.session.execute(delete(FlowQuarantine).where(*row))
 
 
 def same_content(content_hash: str | None) -> FlowFile | None:

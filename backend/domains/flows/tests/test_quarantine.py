@@ -1,14 +1,12 @@
-import socket
-from dataclasses import replace
 from io import BytesIO
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from backend.core import outbox
 from backend.core.audit import AuditEvent
 from backend.core.database import db
-from backend.domains.flows.models import FlowFile, FlowQuarantine, FlowReading, FlowWaiting
+from backend.domains.flows.models import FlowFile, FlowQuarantine, FlowWaiting
 from backend.domains.flows.services import notices, readings
 from backend.domains.flows.services.readings import Query
 from backend.domains.flows.services.terms import Term
@@ -100,82 +98,6 @@ def test_the_commands_do_the_same(quintet, conflict):
     again = quintet("flows", "discard", conflict, "--reason", "no")
     assert again.exit_code == 1
     assert "Nothing is to be decided" in again.output
-
-
-@pytest.fixture
-def with_error(real_database, take_in, example):
-    """A file whose first MPAN has a wrong check digit, imported without it."""
-    return take_in(example.swap(2, "9900123456780", "9900123456781")).file_id
-
-
-def count(file_id):
-    db.session.rollback()
-    query = select(func.count()).select_from(FlowReading).where(FlowReading.file_id == file_id)
-    return db.session.scalar(query)
-
-
-@pytest.fixture
-def lenient(real_database, monkeypatch):
-    """Only warn of wrong check digits from now on."""
-    settings = replace(real_database.extensions["settings"], flows_check_digit="warn")
-    monkeypatch.setitem(real_database.extensions, "settings", settings)
-
-
-def test_a_file_processed_again_replaces_its_own_rows(staff, with_error, lenient):
-    assert (status(with_error), count(with_error)) == ("imported_with_errors", 2)
-
-    staff.post(f"/admin/flows/files/{with_error}/repetition")
-    run_jobs()
-
-    assert (status(with_error), count(with_error)) == ("imported", 4)
-    assert actions() == ["flows.ask-reprocess", "flows.reprocess"]
-    last = db.session.scalars(
-        select(AuditEvent).where(AuditEvent.action == "flows.reprocess")
-    ).one()
-    assert last.actor_id == staff.person.id
-    assert last.before == {"status": "imported_with_errors", "readings": 2}
-    assert last.after == {"status": "imported", "readings": 4}
-    assert last.object_id == str(with_error)
-
-
-def test_a_file_refused_when_it_is_processed_again_stays_as_it_was(quintet, with_error):
-    result = quintet("flows", "reprocess", with_error, "--strict")
-
-    assert result.exit_code == 4, result.output
-    assert (status(with_error), count(with_error)) == ("imported_with_errors", 2)
-    errors = db.session.scalar(select(FlowFile.errors_total))
-    assert errors > 0
-    assert actions() == []
-
-
-def test_a_failure_while_processing_again_changes_nothing(
-    quintet, with_error, lenient, broken_table
-):
-    result = quintet("flows", "reprocess", with_error)
-
-    assert result.exit_code == 1, result.output
-    assert (status(with_error), count(with_error)) == ("imported_with_errors", 2)
-
-
-def test_the_command_processes_again_at_once_and_records_who_asked(
-    quintet, with_error, lenient, monkeypatch
-):
-    """In a container the user may have no name at all."""
-    monkeypatch.setattr("getpass.getuser", lambda: {}["uid"])
-    result = quintet("flows", "reprocess", with_error)
-    assert result.exit_code == 0, result.output
-    assert (status(with_error), count(with_error)) == ("imported", 4)
-    last = db.session.scalars(
-        select(AuditEvent).where(AuditEvent.action == "flows.reprocess")
-    ).one()
-    assert last.actor_id is None
-    assert last.after["by"] == f"nobody@{socket.gethostname()}"
-
-
-def test_a_good_file_is_not_processed_again(quintet, real_database, take_in, example):
-    result = quintet("flows", "reprocess", take_in(example).file_id)
-    assert result.exit_code == 1
-    assert "is imported" in result.output
 
 
 @pytest.fixture

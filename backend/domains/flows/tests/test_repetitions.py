@@ -1,0 +1,149 @@
+import socket
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import func, select, text
+
+from backend.core import database, outbox
+from backend.core.audit import AuditEvent
+from backend.core.database import db
+from backend.domains.flows.models import FlowFile, FlowQuarantine, FlowReading
+from backend.domains.flows.services import receipts
+
+
+@pytest.fixture
+def staff(signed_in):
+    return signed_in("staff")
+
+
+def status(file_id):
+    db.session.rollback()
+    return db.session.scalar(select(FlowFile.status).where(FlowFile.id == file_id))
+
+
+def actions():
+    db.session.rollback()
+    query = select(AuditEvent.action).where(AuditEvent.action.startswith("flows."))
+    return db.session.scalars(query.order_by(AuditEvent.sequence)).all()
+
+
+def run_jobs():
+    for _ in range(4):
+        outbox.run_due()
+    db.session.rollback()
+
+
+@pytest.fixture
+def with_error(real_database, take_in, example):
+    """A file whose first MPAN has a wrong check digit, imported without it."""
+    return take_in(example.swap(2, "9900123456780", "9900123456781")).file_id
+
+
+def count(file_id):
+    db.session.rollback()
+    query = select(func.count()).select_from(FlowReading).where(FlowReading.file_id == file_id)
+    return db.session.scalar(query)
+
+
+@pytest.fixture
+def lenient(real_database, monkeypatch):
+    """Only warn of wrong check digits from now on."""
+    settings = replace(real_database.extensions["settings"], flows_check_digit="warn")
+    monkeypatch.setitem(real_database.extensions, "settings", settings)
+
+
+def test_a_file_processed_again_replaces_its_own_rows(staff, with_error, lenient):
+    assert (status(with_error), count(with_error)) == ("imported_with_errors", 2)
+
+    staff.post(f"/admin/flows/files/{with_error}/repetition")
+    run_jobs()
+
+    assert (status(with_error), count(with_error)) == ("imported", 4)
+    assert actions() == ["flows.ask-reprocess", "flows.reprocess"]
+    last = db.session.scalars(
+        select(AuditEvent).where(AuditEvent.action == "flows.reprocess")
+    ).one()
+    assert last.actor_id == staff.person.id
+    assert last.before == {"status": "imported_with_errors", "readings": 2}
+    assert last.after == {"status": "imported", "readings": 4}
+    assert last.object_id == str(with_error)
+
+
+def test_a_file_refused_when_it_is_processed_again_stays_as_it_was(quintet, with_error):
+    result = quintet("flows", "reprocess", with_error, "--strict")
+
+    assert result.exit_code == 4, result.output
+    assert (status(with_error), count(with_error)) == ("imported_with_errors", 2)
+    errors = db.session.scalar(select(FlowFile.errors_total))
+    assert errors > 0
+    assert actions() == []
+
+
+def test_a_failure_while_processing_again_changes_nothing(
+    quintet, with_error, lenient, broken_table
+):
+    result = quintet("flows", "reprocess", with_error)
+
+    assert result.exit_code == 1, result.output
+    assert (status(with_error), count(with_error)) == ("imported_with_errors", 2)
+
+
+def test_the_command_processes_again_at_once_and_records_who_asked(
+    quintet, with_error, lenient, monkeypatch
+):
+    """In a container the user may have no name at all."""
+    monkeypatch.setattr("getpass.getuser", lambda: {}["uid"])
+    result = quintet("flows", "reprocess", with_error)
+    assert result.exit_code == 0, result.output
+    assert (status(with_error), count(with_error)) == ("imported", 4)
+    last = db.session.scalars(
+        select(AuditEvent).where(AuditEvent.action == "flows.reprocess")
+    ).one()
+    assert last.actor_id is None
+    assert last.after["by"] == f"nobody@{socket.gethostname()}"
+
+
+def test_a_good_file_is_not_processed_again(quintet, real_database, take_in, example):
+    result = quintet("flows", "reprocess", take_in(example).file_id)
+    assert result.exit_code == 1
+    assert "is imported" in result.output
+
+
+@pytest.fixture
+def undecided(real_database, take_in, example):
+    """A file of test data that lay in the drop folder, and was rejected there."""
+    file = FlowFile(name="test.uff", channel="drop", status="waiting")
+    db.session.add(file)
+    db.session.commit()
+    take_in(example.replace("OPER", "TR01"), delivery={"receipt_id": file.id})
+    assert db.session.get(FlowQuarantine, file.id) is not None
+    return file.id
+
+
+def test_a_file_that_was_imported_after_all_waits_for_no_decision(quintet, staff, undecided):
+    assert quintet("flows", "reprocess", undecided, "--allow-test").exit_code == 0
+
+    assert db.session.get(FlowQuarantine, undecided) is None
+    assert "Decide" not in staff.get(f"/admin/flows/files/{undecided}").text
+    discarded = quintet("flows", "discard", undecided, "--reason", "no")
+    assert (discarded.exit_code, count(undecided)) == (1, 4)
+    assert "which is imported" in discarded.stderr
+
+
+@pytest.mark.parametrize("what", ["release", "discard"])
+def test_a_file_that_is_imported_just_now_cannot_be_decided_about(staff, undecided, what):
+    db.session.rollback()
+    with database.apart() as importer:
+        key = {"key": receipts.lock_key(undecided)}
+        importer.execute(text("select pg_advisory_xact_lock(:key)"), key)
+        answer = staff.post(f"/admin/flows/files/{undecided}/{what}", data={"reason": "no"})
+
+    assert answer.status_code == 409
+    assert "being imported just now" in answer.text
+    assert db.session.get_one(FlowQuarantine, undecided).decision is None
+
+
+def test_a_file_that_waits_again_is_not_discarded_meanwhile(staff, undecided):
+    db.session.get_one(FlowFile, undecided).status = "waiting"
+    answer = staff.post(f"/admin/flows/files/{undecided}/discard", data={"reason": "no"})
+    assert answer.status_code == 409
