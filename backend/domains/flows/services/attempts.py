@@ -103,6 +103,13 @@ class Attempt:
             with database.transaction():
                 receipts.set_back(self.receipt.id, "", is_counted=False)
 
+    def tell_refusal(self, refused: Outcome) -> None:
+        """Record in a transaction of its own that a file stays as it was, and say so on it."""
+        with database.transaction():
+            if self.file_id is not None:
+                receipts.add_refusal(self.file_id, refused)
+            self._record({"refused": refused.status})
+
     def fail(self, message: str) -> Outcome:
         """Record a failure in a transaction of its own; everything else is rolled back."""
         self.tally = loading.Tally()
@@ -175,23 +182,23 @@ class Attempt:
         if self.is_dry_run:
             return outcome
         if self.delivery.is_again and status not in SUCCESSFUL:
-            raise LeftAsItWas(replace(outcome, file_id=self.file_id))
+            raise LeftAsItWas(replace(outcome, file_id=self.file_id, is_left=True))
         file = file or self._draft()
         receipts.finish(file, outcome, self.tally)
         if self.delivery.is_again:
-            self._record(file)
+            self._record(_state(file))
         return replace(outcome, file_id=file.id)
 
-    def _record(self, file: FlowFile) -> None:
+    def _record(self, after: dict[str, object]) -> None:
         # Whoever has no account is known by the name that they have at the command line.
         by = {} if self.delivery.actor_id else {"by": self.delivery.actor}
         audit.record(
             action="flows.reprocess",
             actor_id=self.delivery.actor_id,
             object_type="flow-file",
-            object_id=file.id,
+            object_id=self.file_id,
             before=self.before,
-            after=_state(file) | by,
+            after=after | by,
         )
 
     def _outcome(self, status: str, message: str, other_id: int | None) -> Outcome:

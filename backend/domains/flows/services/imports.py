@@ -77,6 +77,7 @@ def import_file(
         raise
     except LeftAsItWas as left:
         outcome = left.outcome
+        task.tell_refusal(outcome)
     except files.OverSizeLimit:
         with database.transaction():
             outcome = task.refuse([messages.over_size_limit(delivery.size_limit)])

@@ -20,7 +20,7 @@ from backend.domains.flows.models import (
     FlowSiteVisit,
     FlowWaiting,
 )
-from backend.domains.flows.services import archive, loading
+from backend.domains.flows.services import archive, loading, messages
 from backend.domains.flows.services.outcomes import Outcome
 
 UNATTENDED = {"drop", "sftp"}
@@ -217,6 +217,12 @@ def finish(file: FlowFile, outcome: Outcome, tally: loading.Tally) -> None:
     db.session.flush()
     quarantine_if_needed(file)
     loading.store_findings(database.raw_connection(), file.id, tally.findings)
+
+
+def add_refusal(file_id: int, refused: Outcome) -> None:
+    """Say on a file that it was processed again and refused, and left as it was."""
+    file = db.session.get_one(FlowFile, file_id, populate_existing=True, with_for_update=True)
+    file.message = messages.refused_again(file.message, refused, datetime.now(UTC))
 
 
 def quarantine_if_needed(file: FlowFile) -> None:

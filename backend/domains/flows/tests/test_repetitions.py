@@ -1,3 +1,4 @@
+import re
 import socket
 from dataclasses import replace
 
@@ -76,7 +77,38 @@ def test_a_file_refused_when_it_is_processed_again_stays_as_it_was(quintet, with
     assert (status(with_error), count(with_error)) == ("imported_with_errors", 2)
     errors = db.session.scalar(select(FlowFile.errors_total))
     assert errors > 0
-    assert actions() == []
+    assert "refused (rejected), and what was there stays as file" in result.stderr
+    assert "rejected as file" not in result.stderr
+
+
+def test_a_refusal_is_recorded_and_told_on_the_page_with_its_reason(staff, with_error):
+    before = db.session.get_one(FlowFile, with_error).message
+    for _ in range(2):
+        staff.post(f"/admin/flows/files/{with_error}/repetition", data={"strict": "1"})
+        run_jobs()
+
+    assert (status(with_error), count(with_error)) == ("imported_with_errors", 2)
+    assert actions() == ["flows.ask-reprocess", "flows.reprocess"] * 2
+    event = db.session.scalars(
+        select(AuditEvent).where(AuditEvent.action == "flows.reprocess").limit(1)
+    ).one()
+    assert (event.actor_id, event.object_id) == (staff.person.id, str(with_error))
+    assert event.before == {"status": "imported_with_errors", "readings": 2}
+    assert event.after == {"refused": "rejected"}
+    page = staff.get(f"/admin/flows/files/{with_error}").text
+    assert f"{before} Processing it again was refused on" in page
+    assert re.search(r"\(rejected\), and what was there stays. \d+ errors? in strict mode", page)
+    assert page.count("was refused on") == 1
+
+
+def test_a_refusal_is_forgotten_when_the_file_is_processed_again_for_good(
+    quintet, with_error, monkeypatch, app
+):
+    quintet("flows", "reprocess", with_error, "--strict")
+    settings = replace(app.extensions["settings"], flows_check_digit="warn")
+    monkeypatch.setitem(app.extensions, "settings", settings)
+    assert quintet("flows", "reprocess", with_error, "--no-strict").exit_code == 0
+    assert db.session.get_one(FlowFile, with_error).message == "4 readings imported."
 
 
 def test_a_failure_while_processing_again_changes_nothing(
