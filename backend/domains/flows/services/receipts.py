@@ -242,9 +242,13 @@ def same_content(content_hash: str | None) -> FlowFile | None:
 
 
 def same_business_key(header: d0010.Header) -> FlowFile | None:
-    """Return the successful import that its sender named in the same way, if there is one."""
+    """Return the successful import that its sender named in the same way, if there is one.
+
+    A file that was released beside it is left out, as the database leaves it out of what is unique.
+    """
     return _successful(
-        (FlowFile.file_identifier == header.file_id)
+        FlowFile.conflicts_with_id.is_(None)
+        & (FlowFile.file_identifier == header.file_id)
         & (FlowFile.from_participant == header.from_participant)
         & (FlowFile.from_role == header.from_role)
         & (FlowFile.flow == header.flow)

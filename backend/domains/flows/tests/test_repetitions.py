@@ -179,3 +179,22 @@ def test_a_file_that_waits_again_is_not_discarded_meanwhile(staff, undecided):
     db.session.get_one(FlowFile, undecided).status = "waiting"
     answer = staff.post(f"/admin/flows/files/{undecided}/discard", data={"reason": "no"})
     assert answer.status_code == 409
+
+
+def test_an_original_is_processed_again_though_an_older_receipt_was_released_beside_it(
+    quintet, real_database, take_in, example
+):
+    older = FlowFile(name="older.uff", channel="cli", status="waiting")
+    db.session.add(older)
+    db.session.commit()
+    original = take_in(example.swap(5, "1987.5", "19X7.5")).file_id
+    delivery = {"receipt_id": older.id}
+    assert take_in(example, delivery=delivery).status == "quarantined"
+    db.session.get_one(FlowFile, older.id).status = "waiting"
+    db.session.commit()
+    assert take_in(example, delivery=delivery | {"is_released": True}).status == "imported"
+
+    result = quintet("flows", "reprocess", original)
+
+    assert result.exit_code == 3, result.output
+    assert "3 readings imported" in result.output
