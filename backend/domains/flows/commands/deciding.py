@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from backend.domains.flows.commands import caller, wording
-from backend.domains.flows.services import quarantine
+from backend.domains.flows.services import quarantine, waiting
 from backend.domains.flows.services.quarantine import Actor
 
 
@@ -38,6 +38,10 @@ def reprocess_command(file_id: int, **options: Any) -> None:
     It is for files that ended with errors. What is not chosen stays as it was the first time.
     """
     chosen = {name: value for name, value in options.items() if value is not None}
+    if waiting.find(file_id) is not None:  # Its bytes lie where only a job takes them up.
+        quarantine.ask_again(file_id=file_id, options=chosen, actor=_actor())
+        click.echo(f"file {file_id} waits to be processed again; a worker imports it")
+        return
     outcome = quarantine.process_again(file_id=file_id, options=chosen, actor=_actor())
     wording.tell(outcome)
     raise click.exceptions.Exit(wording.exit_code([outcome]))

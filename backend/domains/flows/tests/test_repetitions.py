@@ -1,6 +1,7 @@
 import re
 import socket
 from dataclasses import replace
+from io import BytesIO
 
 import pytest
 from sqlalchemy import func, select, text
@@ -8,8 +9,8 @@ from sqlalchemy import func, select, text
 from backend.core import database, outbox
 from backend.core.audit import AuditEvent
 from backend.core.database import db
-from backend.domains.flows.models import FlowFile, FlowQuarantine, FlowReading
-from backend.domains.flows.services import receipts
+from backend.domains.flows.models import FlowFile, FlowQuarantine, FlowReading, FlowWaiting
+from backend.domains.flows.services import receipts, waiting
 
 
 @pytest.fixture
@@ -198,3 +199,27 @@ def test_an_original_is_processed_again_though_an_older_receipt_was_released_bes
 
     assert result.exit_code == 3, result.output
     assert "3 readings imported" in result.output
+
+
+@pytest.fixture
+def given_up(real_database, staff, example, monkeypatch, tmp_path):
+    """An upload for the background that failed as often as it is tried, and whose bytes wait."""
+    settings = real_database.extensions["settings"]
+    settings = replace(settings, flows_async_bytes=100, files_url=str(tmp_path / "files"))
+    monkeypatch.setitem(real_database.extensions, "settings", settings)
+    sent = {"files": [(BytesIO(example.encode()), "big.uff")]}
+    file_id = staff.post("/api/flows/files", data=sent).json["data"][0]["file_id"]
+    db.session.get_one(FlowWaiting, file_id).tries = waiting.TRIES
+    db.session.commit()
+    run_jobs()
+    assert status(file_id) == "failed"
+    return file_id
+
+
+def test_the_command_has_a_failed_upload_imported_by_a_worker(quintet, given_up):
+    result = quintet("flows", "reprocess", given_up)
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert f"file {given_up} waits to be processed again" in result.stdout
+    run_jobs()
+    assert (status(given_up), count(given_up)) == ("imported", 4)
