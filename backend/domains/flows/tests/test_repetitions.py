@@ -176,6 +176,16 @@ def test_a_file_that_is_imported_just_now_cannot_be_decided_about(staff, undecid
     assert db.session.get_one(FlowQuarantine, undecided).decision is None
 
 
+def test_a_file_that_is_imported_just_now_is_not_processed_again_beside_it(quintet, undecided):
+    with database.apart() as importer:
+        key = {"key": receipts.lock_key(undecided)}
+        importer.execute(text("select pg_advisory_xact_lock(:key)"), key)
+        result = quintet("flows", "reprocess", undecided, "--allow-test")
+
+    assert result.exit_code == 1
+    assert f"File {undecided} is being imported just now. Try again" in result.stderr
+
+
 def test_a_file_that_waits_again_is_not_discarded_meanwhile(staff, undecided):
     db.session.get_one(FlowFile, undecided).status = "waiting"
     answer = staff.post(f"/admin/flows/files/{undecided}/discard", data={"reason": "no"})
