@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import redirect, request
+from marshmallow import RAISE
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response
 
@@ -63,7 +64,8 @@ class FileQuarantined(Conflict):
 
 @blueprint.post("/files")
 @blueprint.arguments(UploadOptionsSchema, location="form")
-@blueprint.arguments(UploadSchema, location="files")
+# By itself the library drops the files of other fields, and says nothing.
+@blueprint.arguments(UploadSchema, location="files", unknown=RAISE)
 @blueprint.response(201, UploadAnswerSchema)
 @blueprint.alt_response(200, schema=UploadAnswerSchema, description="All were imported before")
 @blueprint.alt_response(202, schema=UploadAnswerSchema, description="Imported in the background")

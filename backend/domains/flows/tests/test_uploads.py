@@ -128,6 +128,13 @@ def test_an_option_that_is_not_understood_is_refused(staff, example, fields, pla
     assert response.json["errors"][0]["pointer"] == place
 
 
+def test_a_file_in_another_field_is_refused_by_the_name_of_its_field(staff, example):
+    response = send(staff, example, file=(BytesIO(example.encode()), "b.uff"))
+    assert response.status_code == 422
+    assert [each["pointer"] for each in response.json["errors"]] == ["/file"]
+    assert db.session.scalars(select(FlowFile)).all() == []
+
+
 def test_an_upload_without_files_is_refused(staff):
     response = staff.post(FILES, data={"strict": "true"})
     assert (response.status_code, response.json["errors"][0]["code"]) == (422, "missing")
