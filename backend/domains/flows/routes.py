@@ -31,7 +31,7 @@ FORM = {
             "type": "array",
             "items": {"type": "string", "format": "binary"},
             "minItems": 1,
-            "maxItems": 100,
+            "maxItems": uploads.MOST,
         },
         **{
             name: {"type": "boolean", "default": False, **field.metadata}

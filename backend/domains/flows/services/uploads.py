@@ -15,6 +15,7 @@ from backend.domains.flows.services.outcomes import Outcome
 from backend.domains.flows.services.receipts import Delivery
 
 LARGEST = 1_000_000_000
+MOST = 100  # Files in one request.
 
 STATUSES = {
     "imported": HTTPStatus.CREATED,

@@ -1,5 +1,3 @@
-from io import BytesIO
-
 import pytest
 from sqlalchemy import select
 
@@ -134,20 +132,6 @@ def test_nobody_is_told_of_what_is_decided_already(staff, conflict, postbox):
 def test_a_rejected_upload_is_the_senders_to_see_and_not_in_quarantine(take_in, example):
     take_in(example.line(14, None))
     assert db.session.scalars(select(FlowQuarantine)).all() == []
-
-
-def test_the_console_takes_several_files_and_says_what_became_of_each(staff, example):
-    files = [(BytesIO(example.encode()), "a.uff"), (BytesIO(b"hello"), "b.uff")]
-    response = staff.post("/admin/flows/files", data={"files": files}, follow_redirects=True)
-    assert "a.uff: imported. 4 readings imported." in response.text
-    assert "b.uff: rejected." in response.text
-
-
-def test_one_file_leads_to_its_page(staff, example):
-    data = {"files": [(BytesIO(example.encode()), "a.uff")]}
-    response = staff.post("/admin/flows/files", data=data)
-    assert response.location.startswith("/admin/flows/files/")
-    assert staff.post("/admin/flows/files").status_code == 422
 
 
 def test_the_page_of_a_running_file_shows_how_far_it_is_and_renews_itself(staff, app):
