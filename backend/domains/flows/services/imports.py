@@ -24,7 +24,7 @@ from backend.domains.flows.services.receipts import Delivery
 
 log = structlog.get_logger(__name__)
 
-_HEAD = 64 * 1024
+HEAD = 64 * 1024  # Bytes that are read of what is no flow file.
 _STARTS = (b"ZHV", b"\xef\xbb\xbfZHV")
 
 
@@ -94,9 +94,9 @@ def import_file(
 @contextmanager
 def _opened(stream: BinaryIO, delivery: Delivery) -> Iterator[tuple[BinaryIO, bool]]:
     """Give a copy of the stream, or only the head of what is none, however much there is."""
-    head = stream.read(_HEAD)
+    head = stream.read(HEAD)
     if not head.startswith(_STARTS):
-        yield BytesIO(head), len(head) < _HEAD
+        yield BytesIO(head), len(head) < HEAD
         return
     with files.received(
         head, stream, folder=archive.FOLDER, size_limit=delivery.size_limit

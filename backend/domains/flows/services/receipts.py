@@ -25,6 +25,7 @@ from backend.domains.flows.services.outcomes import Outcome
 
 UNATTENDED = {"drop", "sftp"}
 _LONGEST_NAME = 255
+_NAMELESS = "unnamed"
 _LOCKS = 0x464C << 48  # Keeps the numbers of files apart from other users of advisory locks.
 
 
@@ -58,9 +59,13 @@ class Delivery:
 
 
 def label(name: str) -> str:
-    """Return a file's name without folders and without what cannot be shown or stored."""
+    """Return a file's name without folders and without what cannot be shown or stored.
+
+    What is nothing but blanks then could not be seen, nor be followed as a link.
+    """
     last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
-    return "".join(each if each.isprintable() else "\ufffd" for each in last)[:_LONGEST_NAME]
+    shown = "".join(each if each.isprintable() else "\ufffd" for each in last)[:_LONGEST_NAME]
+    return shown if shown.strip() else _NAMELESS
 
 
 def lock_key(file_id: int) -> int:
