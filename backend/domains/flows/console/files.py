@@ -39,7 +39,7 @@ def show_file(file_id: int) -> Response:
         kept=loading.FINDINGS_STORED,
         progress=waiting.progress(file_id),
         decision=quarantine.decision(file_id),
-        is_repeatable=file.status in quarantine.REPEATABLE,
+        is_repeatable=quarantine.is_repeatable(file),
     )
     response = make_response(page, found.status)
     if file.status in UNFINISHED:

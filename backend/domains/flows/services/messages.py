@@ -14,6 +14,8 @@ GONE = "The file was taken away before it could be imported."
 
 _AGAIN = " Processing it again was refused on "
 
+DISCARDED = "It was discarded, and nothing of it was imported."
+
 UNREADABLE = "The file may not be read. Give the worker the right to read it, and bring it again."
 
 

@@ -51,6 +51,8 @@ def run_jobs():
 def test_a_released_file_is_imported_beside_the_other_and_counts(staff, conflict):
     assert decide(staff, conflict, "release").status_code == 302
     assert status(conflict) == "waiting"
+    file = db.session.get_one(FlowFile, conflict)
+    assert (file.message, file.finished_at) == ("", None)
 
     run_jobs()
 
@@ -70,11 +72,37 @@ def test_a_discarded_file_stays_out_with_its_reason(staff, conflict):
     assert status(conflict) == "quarantined"
     assert values() == {("DY", "4521.0"), ("NT", "1987.5")}
     assert actions() == ["flows.discard"]
+    page = staff.get(f"/admin/flows/files/{conflict}").text
+    assert "Discarded by" in page
+    assert "It was discarded, and nothing of it was imported." in page
+    assert "has to decide" not in page
 
 
 @pytest.mark.parametrize("what", ["release", "discard"])
-def test_a_decision_needs_its_reason(staff, conflict, what):
+def test_a_decision_needs_its_reason(staff, quintet, conflict, what):
     assert decide(staff, conflict, what, " ").status_code == 422
+    told = quintet("flows", what, conflict, "--reason", " ").stderr
+    assert told.endswith("Write in a sentence why the file is released or discarded.\n")
+
+
+@pytest.mark.parametrize("what", ["release", "discard"])
+def test_a_reason_is_kept_as_it_is_or_refused(staff, conflict, what):
+    refused = decide(staff, conflict, what, "x" * 501)
+    assert refused.status_code == 422
+    assert "501 characters, and 500 can be kept" in refused.text
+    assert decide(staff, conflict, what, "x" * 500).status_code == 302
+    assert db.session.get_one(FlowQuarantine, conflict).reason == "x" * 500
+
+
+def test_a_file_that_is_only_rejected_is_not_released_and_told_what_can_be_done(
+    quintet, conflict, bring
+):
+    file = bring(status="rejected", channel="drop")
+    db.session.add(FlowQuarantine(file_id=file.id))
+    result = quintet("flows", "release", file.id, "--reason", "x")
+    assert result.exit_code == 1
+    assert "Discard it, or process it again." in result.stderr
+    assert db.session.get_one(FlowQuarantine, file.id).decision is None
 
 
 @pytest.mark.parametrize("what", ["release", "discard"])

@@ -139,7 +139,29 @@ def test_the_command_processes_again_at_once_and_records_who_asked(
 def test_a_good_file_is_not_processed_again(quintet, real_database, take_in, example):
     result = quintet("flows", "reprocess", take_in(example).file_id)
     assert result.exit_code == 1
-    assert "is imported" in result.output
+    assert "is imported, and only files that ended with errors are processed" in result.stderr
+    assert "nothing is left to do" in result.stderr
+
+
+OFFER = "<summary>Process again</summary>"
+
+
+def test_processing_again_is_offered_only_where_the_bytes_are_kept(
+    quintet, staff, with_error, bring
+):
+    gone = bring(status="failed")
+    assert OFFER in staff.get(f"/admin/flows/files/{with_error}").text
+    assert OFFER not in staff.get(f"/admin/flows/files/{gone.id}").text
+    told = quintet("flows", "reprocess", gone.id).stderr
+    assert "no longer kept. Ask its sender for the file, and import it." in told
+
+
+def test_a_failed_upload_that_waits_again_says_nothing_of_how_it_ended(staff, given_up):
+    page = f"/admin/flows/files/{given_up}"
+    assert OFFER in staff.get(page).text
+    staff.post(f"{page}/repetition")
+    file = db.session.get_one(FlowFile, given_up)
+    assert (file.status, file.message, file.finished_at) == ("waiting", "", None)
 
 
 @pytest.fixture
@@ -157,7 +179,7 @@ def test_a_file_that_was_imported_after_all_waits_for_no_decision(quintet, staff
     assert quintet("flows", "reprocess", undecided, "--allow-test").exit_code == 0
 
     assert db.session.get(FlowQuarantine, undecided) is None
-    assert "Decide" not in staff.get(f"/admin/flows/files/{undecided}").text
+    assert "<h2>Decide</h2>" not in staff.get(f"/admin/flows/files/{undecided}").text
     discarded = quintet("flows", "discard", undecided, "--reason", "no")
     assert (discarded.exit_code, count(undecided)) == (1, 4)
     assert "which is imported" in discarded.stderr
@@ -188,6 +210,7 @@ def test_a_file_that_is_imported_just_now_is_not_processed_again_beside_it(quint
 
 def test_a_file_that_waits_again_is_not_discarded_meanwhile(staff, undecided):
     db.session.get_one(FlowFile, undecided).status = "waiting"
+    assert "<h2>Decide</h2>" not in staff.get(f"/admin/flows/files/{undecided}").text
     answer = staff.post(f"/admin/flows/files/{undecided}/discard", data={"reason": "no"})
     assert answer.status_code == 409
 
