@@ -63,7 +63,7 @@ ROWS = {
     "audit_console.show_events": staff(),
     "console.show_console": staff(),
     "flows.create_files": staff(POST=422),
-    "flows.show_findings": staff(GET=308),
+    "flows.show_findings": staff(GET=404),
     "flows.show_progress": staff(GET=404),
     "flows_console.discard_file": staff(),
     "expenses.create_import": staff(POST=415),

@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import redirect, request
+from marshmallow import RAISE
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response
 
 from backend.core.auth import ApiBlueprint, required_identity
 from backend.core.errors import Conflict, DomainError, Invalid, Unexpected
 from backend.core.security import body_limit
+from backend.domains.flows.models import UNFINISHED
 from backend.domains.flows.schemas import (
     FileProgressSchema,
     UploadAnswerSchema,
@@ -30,7 +33,7 @@ FORM = {
             "type": "array",
             "items": {"type": "string", "format": "binary"},
             "minItems": 1,
-            "maxItems": 100,
+            "maxItems": uploads.MOST,
         },
         **{
             name: {"type": "boolean", "default": False, **field.metadata}
@@ -63,7 +66,8 @@ class FileQuarantined(Conflict):
 
 @blueprint.post("/files")
 @blueprint.arguments(UploadOptionsSchema, location="form")
-@blueprint.arguments(UploadSchema, location="files")
+# By itself the library drops the files of other fields, and says nothing.
+@blueprint.arguments(UploadSchema, location="files", unknown=RAISE)
 @blueprint.response(201, UploadAnswerSchema)
 @blueprint.alt_response(200, schema=UploadAnswerSchema, description="All were imported before")
 @blueprint.alt_response(202, schema=UploadAnswerSchema, description="Imported in the background")
@@ -110,25 +114,37 @@ def take_in(sent: Sequence[FileStorage], options: dict[str, bool]) -> list[Resul
 def show_progress(file_id: int) -> dict[str, Any]:
     """Show how a file's import ended or, while it goes on, how many of its records are read."""
     file = files.one(file_id)
-    return {"data": {"status": file.status, "progress": waiting.progress(file_id)}}
+    # Of a file that failed the bytes may still wait, though nobody is at them.
+    progress = waiting.progress(file_id) if file.status in UNFINISHED else None
+    return {"data": {"status": file.status, "progress": progress}}
 
 
 @blueprint.get(f"/files/<int(max={LARGEST}):file_id>/findings")
 @blueprint.alt_response(308, description="The findings of this file, as a collection")
+@blueprint.alt_response(404, "NOT_FOUND")
 def show_findings(file_id: int) -> Response:
-    """Lead to what was wrong or odd in a file."""
-    return redirect(f"/api/flows/findings?file_id={file_id}", HTTPStatus.PERMANENT_REDIRECT)
+    """Lead to what was wrong or odd in a file, with whatever else is asked of it."""
+    asked = request.args.to_dict(flat=False) | {"file_id": [str(files.one(file_id).id)]}
+    address = f"/api/flows/findings?{urlencode(asked, doseq=True)}"
+    return redirect(address, HTTPStatus.PERMANENT_REDIRECT)
 
 
 def _refusal(status: int, results: Sequence[Result]) -> DomainError:
     """Return the problem that all the files share, with each finding by its line."""
     kinds = {422: FileRejected, 409: FileQuarantined}
     kind: type[DomainError] = kinds.get(status, Unexpected)
+    named = [(_name_before(each, results), each.outcome) for each in results]
     errors = [
-        ({"line": each.line} if each.line else {}) | {"code": each.code, "detail": each.message}
-        for result in results
-        for each in result.outcome.findings
-        if each.severity == "error"
+        ({"line": finding.line} if finding.line else {})
+        | {"code": finding.code, "detail": name + finding.message}
+        for name, outcome in named
+        for finding in outcome.findings
+        if finding.severity == "error"
     ]
-    said = " ".join(each.outcome.message for each in results[:10])
+    said = " ".join(name + outcome.message for name, outcome in named[:10])
     return kind(said, errors=errors, data=[each.as_json() for each in results])
+
+
+def _name_before(result: Result, all_of_them: Sequence[Result]) -> str:
+    """Return how an error says whose it is, which only several files make a question."""
+    return f"{result.outcome.name}: " if len(all_of_them) > 1 else ""

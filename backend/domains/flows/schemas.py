@@ -14,6 +14,7 @@ from marshmallow import (
 )
 
 from backend.domains.flows.models import STATUSES
+from backend.domains.flows.services import uploads
 from backend.domains.flows.services.projection import Position
 from backend.domains.flows.services.readings import Query
 from backend.domains.flows.services.terms import Term
@@ -85,7 +86,7 @@ class SearchSchema(Schema):
 class UploadSchema(Schema):
     """The files of an upload."""
 
-    files = fields.List(Upload(), required=True, validate=validate.Length(min=1, max=100))
+    files = fields.List(Upload(), required=True, validate=validate.Length(min=1, max=uploads.MOST))
 
 
 class UploadOptionsSchema(Schema):

@@ -4,14 +4,13 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import click
 
 from backend.core.files import FilesUnavailable
-from backend.domains.flows.commands import caller, wording
-from backend.domains.flows.services import imports, recovery, sources
+from backend.domains.flows.commands import arguments, caller, wording
+from backend.domains.flows.services import imports, receipts, recovery, sources
 from backend.domains.flows.services.outcomes import Outcome
 from backend.domains.flows.services.receipts import Delivery
 from backend.domains.flows.services.sources import Source
@@ -25,10 +24,12 @@ from backend.domains.flows.services.sources import Source
 @click.option("--allow-test", is_flag=True, help="Accept files marked as test data.")
 @click.option("--dry-run", is_flag=True, help="Check everything, store nothing.")
 @click.option("--sha256", metavar="HEX", help="What the one file must have.")
-@click.option("--actor", help="Who imports, for the record.  [default: user@host]")
+@click.option(
+    "--actor", callback=arguments.words, help="Who imports, for the record.  [default: user@host]"
+)
 @click.option("--json", "as_json", is_flag=True, help="Tell the result as JSON.")
 @click.option(
-    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Also write it here."
+    "--report", type=arguments.REPORT, callback=arguments.report, help="Also write it here."
 )
 def import_command(files: tuple[str, ...], **options: Any) -> None:
     """Import flow files.
@@ -66,7 +67,7 @@ def _sources(files: tuple[str, ...], addresses: tuple[str, ...]) -> Iterator[Sou
         try:
             yield from sources.at_address(address)
         except sources.Unreadable as error:
-            yield _unreadable(sources.without_password(address), error)
+            yield _unreadable(sources.in_text(sources.without_password(address)), error)
 
 
 def _import(source: Source, options: dict[str, Any]) -> Outcome:
@@ -83,7 +84,7 @@ def _import(source: Source, options: dict[str, Any]) -> Outcome:
         allow_test=options["allow_test"],
     )
     try:
-        with sources.opened(source) as stream, _progress(source.name) as progress:
+        with sources.opened(source) as stream, _progress(receipts.label(source.name)) as progress:
             return imports.import_file(
                 stream,
                 delivery=delivery,

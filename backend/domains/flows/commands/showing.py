@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from backend.domains.flows import d0010
-from backend.domains.flows.commands import wording
+from backend.domains.flows.commands import arguments, wording
 from backend.domains.flows.models import FlowFile, FlowFinding
 from backend.domains.flows.services import files
 from backend.domains.flows.services.loading import FINDINGS_STORED
@@ -15,7 +15,7 @@ _HIDDEN = {"line_offsets"}
 
 
 @click.command("show")
-@click.argument("file_id", type=int, metavar="FILE-ID")
+@click.argument("file_id", type=arguments.FILE_ID, metavar="FILE-ID")
 @click.option("--json", "as_json", is_flag=True, help="Tell it as JSON, with all findings.")
 def show_command(file_id: int, *, as_json: bool) -> None:
     """Show what came of one file: status, counters and findings."""

@@ -35,12 +35,8 @@ def exit_code(outcomes: Sequence[Outcome]) -> int:
 
 def tell(outcome: Outcome) -> None:
     """Print what came of one file: totals to standard output, problems to standard error."""
-    status = outcome.status.replace("_", " ")
-    would = "would be " if outcome.is_dry_run else ""
-    number = f" as file {outcome.file_id}" if outcome.file_id else ""
     click.echo(
-        f"{outcome.name}: {would}{status}{number}: {outcome.message}",
-        err=outcome.status not in _GOOD,
+        f"{outcome.name}: {_ending(outcome)}: {outcome.message}", err=outcome.status not in _GOOD
     )
     if outcome.status.startswith("imported"):
         click.echo(f"  {_amount(outcome)}")
@@ -52,6 +48,14 @@ def tell(outcome: Outcome) -> None:
     if left:
         hint = f"; see `quintet flows show {outcome.file_id}`" if outcome.file_id else ""
         click.echo(f"  … and {left:,} more{hint}", err=True)
+
+
+def _ending(outcome: Outcome) -> str:
+    status = outcome.status.replace("_", " ")
+    if outcome.is_left:
+        return f"refused ({status}), and what was there stays as file {outcome.file_id}"
+    would = "would be " if outcome.is_dry_run else ""
+    return f"{would}{status}" + (f" as file {outcome.file_id}" if outcome.file_id else "")
 
 
 def tell_end(outcomes: Sequence[Outcome], interrupted: Sequence[FlowFile]) -> None:

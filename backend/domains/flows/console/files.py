@@ -8,60 +8,22 @@ from flask import flash, make_response, redirect, render_template, request, url_
 from werkzeug.wrappers import Response
 
 from backend.core.auth import required_identity
-from backend.core.errors import Invalid
 from backend.core.sections import Section, lists
 from backend.core.sections.declaration import Record
-from backend.core.security import body_limit
 from backend.domains.flows import d0010
-from backend.domains.flows.console import sections
+from backend.domains.flows.console import sections, uploads
 from backend.domains.flows.console.addresses import LARGEST
 from backend.domains.flows.console.blueprint import blueprint
 from backend.domains.flows.models import UNFINISHED, FlowFile
 from backend.domains.flows.services import (
     files,
-    imports,
     loading,
     quarantine,
-    uploads,
     waiting,
 )
 from backend.domains.flows.services.quarantine import Actor
-from backend.domains.flows.services.uploads import Sender, Upload
 
 REFRESH = 2  # Seconds between two looks at a file that is being imported.
-OPTIONS = ("strict", "lenient_footer", "allow_test")
-KINDS = {"imported": "good", "duplicate": "neutral", "waiting": "neutral"}
-KINDS |= {"rejected": "bad", "failed": "bad"}
-
-
-class NoFileChosen(Invalid):
-    """No file was chosen. Go back, choose one or more flow files, and send the form again."""
-
-
-@blueprint.post("/files")
-@body_limit(uploads.LARGEST)
-def upload_files() -> Response:
-    """Take in the files of the form, and show what became of each.
-
-    :raises NoFileChosen: when there is none
-    """
-    sent = [each for each in request.files.getlist("files") if each.filename]
-    if not sent:
-        raise NoFileChosen
-    person = required_identity()
-    results = uploads.take_in(
-        [Upload(each.filename or "", each.stream) for each in sent],  # type: ignore[arg-type]  # it reads bytes
-        sender=Sender(
-            id=person.user_id, email=person.email, address=request.remote_addr or "unknown"
-        ),
-        options=imports.rules(**_options()),
-    )
-    for outcome in (each.outcome for each in results):
-        said = f"{outcome.name}: {outcome.status.replace('_', ' ')}. {outcome.message}"
-        flash(said, KINDS.get(outcome.status, "warning"))
-    if len(results) == 1:
-        return redirect(url_for(".show_file", file_id=results[0].outcome.file_id))
-    return redirect(url_for(".show_files"))
 
 
 @blueprint.get(f"/files/<int(max={LARGEST}):file_id>")
@@ -77,7 +39,7 @@ def show_file(file_id: int) -> Response:
         kept=loading.FINDINGS_STORED,
         progress=waiting.progress(file_id),
         decision=quarantine.decision(file_id),
-        is_repeatable=file.status in quarantine.REPEATABLE,
+        is_repeatable=quarantine.is_repeatable(file),
     )
     response = make_response(page, found.status)
     if file.status in UNFINISHED:
@@ -102,7 +64,7 @@ def discard_file(file_id: int) -> Response:
 @blueprint.post(f"/files/<int(max={LARGEST}):file_id>/repetition")
 def reprocess_file(file_id: int) -> Response:
     """Process a file again that ended with errors."""
-    quarantine.ask_again(file_id=file_id, options=_options(), actor=_actor())
+    quarantine.ask_again(file_id=file_id, options=uploads.chosen(), actor=_actor())
     return _back(
         file_id, "The file is processed again in a moment. What is there stays until then."
     )
@@ -122,10 +84,6 @@ def _findings(file: FlowFile) -> Section:
 def _line(file: FlowFile, finding: Record) -> str:
     line_number = finding["line_number"]
     return url_for(".show_line", file_id=file.id, line_number=line_number)
-
-
-def _options() -> dict[str, bool]:
-    return {name: bool(request.form.get(name)) for name in OPTIONS}
 
 
 def _actor() -> Actor:

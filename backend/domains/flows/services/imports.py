@@ -8,39 +8,24 @@ crash leaves a row that says so. It opens and closes its transaction itself, for
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import replace
 from io import BytesIO
 from typing import BinaryIO
 
 import structlog
-from sqlalchemy.exc import IntegrityError
 
-from backend.core import audit, database, files
+from backend.core import database, files
 from backend.core.config import current_settings
-from backend.core.database import db
 from backend.domains.flows import d0010
-from backend.domains.flows.models import SUCCESSFUL, FlowFile
 from backend.domains.flows.services import archive, loading, messages, receipts
-from backend.domains.flows.services.outcomes import FINDINGS_SHOWN, Outcome
+from backend.domains.flows.services.attempts import Attempt, LeftAsItWas
+from backend.domains.flows.services.outcomes import Outcome
 from backend.domains.flows.services.receipts import Delivery
 
 log = structlog.get_logger(__name__)
 
-_HEAD = 64 * 1024
+HEAD = 64 * 1024  # Bytes that are read of what is no flow file.
 _STARTS = (b"ZHV", b"\xef\xbb\xbfZHV")
-
-
-class _Refused(Exception):
-    """The lines were judged, and nothing of the file may stay."""
-
-
-class _LeftAsItWas(Exception):
-    """The file was processed again and refused, so that what it brought before stays."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.message)
-        self.outcome = outcome
 
 
 def rules(
@@ -80,7 +65,7 @@ def import_file(
     :raises FilesUnavailable: when its bytes cannot be kept, which is no fault of the file's
     """
     began = time.monotonic()
-    task = _Import(delivery=delivery, options=options, is_dry_run=is_dry_run, progress=progress)
+    task = Attempt(delivery=delivery, options=options, is_dry_run=is_dry_run, progress=progress)
     try:
         with _opened(stream, delivery) as (copy, is_whole), database.transaction():
             task.take_up_receipt()
@@ -90,8 +75,9 @@ def import_file(
     except files.FilesUnavailable:
         task.leave()
         raise
-    except _LeftAsItWas as left:
+    except LeftAsItWas as left:
         outcome = left.outcome
+        task.tell_refusal(outcome)
     except files.OverSizeLimit:
         with database.transaction():
             outcome = task.refuse([messages.over_size_limit(delivery.size_limit)])
@@ -108,192 +94,11 @@ def import_file(
 @contextmanager
 def _opened(stream: BinaryIO, delivery: Delivery) -> Iterator[tuple[BinaryIO, bool]]:
     """Give a copy of the stream, or only the head of what is none, however much there is."""
-    head = stream.read(_HEAD)
+    head = stream.read(HEAD)
     if not head.startswith(_STARTS):
-        yield BytesIO(head), len(head) < _HEAD
+        yield BytesIO(head), len(head) < HEAD
         return
     with files.received(
         head, stream, folder=archive.FOLDER, size_limit=delivery.size_limit
     ) as copy:
         yield copy, True
-
-
-@dataclass(kw_only=True, slots=True)
-class _Import:
-    """One file on its way in."""
-
-    delivery: Delivery
-    options: d0010.Options
-    is_dry_run: bool
-    progress: loading.Progress | None
-    tally: loading.Tally = field(default_factory=loading.Tally)
-    survey: d0010.Survey | None = None
-    archive_key: str | None = None
-    file_id: int | None = None
-    receipt: FlowFile | None = None
-    before: dict[str, object] = field(default_factory=dict)
-
-    def take_up_receipt(self) -> None:
-        """Go on with the receipt that the file was given when it was accepted, if it was."""
-        self.file_id = self.delivery.receipt_id
-        if self.file_id is not None:
-            again = self.delivery.is_again
-            take = receipts.reopen if again else receipts.resume
-            self.receipt = take(self.file_id, self.options)
-            self.archive_key = self.receipt.archive_key
-            self.before = _state(self.receipt)
-
-    def run(self, copy: BinaryIO, *, is_whole: bool) -> Outcome:
-        """Look at the file once, and judge its lines only when nothing else decides."""
-        survey = d0010.survey(copy)
-        if not is_whole:
-            return self.refuse([each for each in survey.findings if each.line == 1])
-        self.survey = survey
-        self.tally.counters.records = survey.groups
-        self.tally.counters.root_groups = survey.root_groups
-        if self.delivery.sha256 and self.delivery.sha256.lower() != survey.raw_hash:
-            return self.refuse([messages.other_hash(survey.raw_hash)])
-        if (known := receipts.same_content(survey.content_hash)) and known is not self.receipt:
-            return self._end("duplicate", messages.duplicate(known), other=known)
-        if survey.header is not None and not self.is_dry_run:
-            self.archive_key = archive.keep(copy, survey.raw_hash)
-        findings = d0010.verdict(survey, self.options)
-        if survey.header is None or d0010.is_refused(findings):
-            return self.refuse(findings)
-        self.tally.note(findings)
-        if other := self._rival(survey.header):
-            return self._end("quarantined", messages.conflict(other), other=other)
-        copy.seek(0)
-        return self._judge(d0010.parse(copy, survey, self.options))
-
-    def _rival(self, header: d0010.Header) -> FlowFile | None:
-        if self.delivery.is_released:
-            return None
-        other = receipts.same_business_key(header)
-        return None if other is self.receipt else other
-
-    def refuse(self, findings: list[d0010.Finding]) -> Outcome:
-        """End as rejected for what the file as a whole is."""
-        self.tally.note(findings)
-        return self._end("rejected", messages.rejected(findings))
-
-    def leave(self) -> None:
-        """Have a receipt that was accepted wait as before."""
-        if self.receipt is not None:
-            with database.transaction():
-                receipts.set_back(self.receipt.id, "")
-
-    def fail(self, message: str) -> Outcome:
-        """Record a failure in a transaction of its own; everything else is rolled back."""
-        self.tally = loading.Tally()
-        with database.transaction():
-            if self.delivery.receipt_id is not None:
-                receipts.set_back(self.delivery.receipt_id, message)
-                return self._outcome("failed", message, None)
-            file = receipts.running(self.file_id) if self.file_id is not None else None
-            return self._end("failed", message, file)
-
-    def _judge(self, batches: Iterator[d0010.Batch]) -> Outcome:
-        file = None
-        if not self.is_dry_run:
-            file = self._draft()
-            if self.receipt is None:
-                file = receipts.announce(file)
-            self.file_id = file.id
-        try:
-            self._load(batches, file)
-        except IntegrityError:
-            return self._lose(file)
-        except _Refused as refusal:
-            return self._end("rejected", str(refusal), file)
-        status = "imported_with_errors" if self.tally.errors else "imported"
-        return self._end(status, messages.imported(self.tally), file)
-
-    def _load(self, batches: Iterator[d0010.Batch], file: FlowFile | None) -> None:
-        with db.session.begin_nested():
-            store = None
-            if file is not None:
-                receipts.claim(file)
-                store = partial(loading.store, database.raw_connection(), file.id)
-            loading.tally_up(batches, self.tally, store=store, progress=self._show)
-            if not self.tally.counters.root_groups_accepted:
-                raise _Refused(messages.nothing_accepted(self.tally))
-            if self.options.strict and self.tally.errors:
-                raise _Refused(messages.strict(self.tally))
-
-    def _show(self, records: int) -> None:
-        if self.progress is not None and self.survey is not None:
-            self.progress(records, self.survey.groups)
-
-    def _lose(self, file: FlowFile | None) -> Outcome:
-        """End after another process was first with the same file or the same business key."""
-        if file is None or self.survey is None or self.survey.header is None:
-            raise LookupError("only a stored import can come second")
-        self.tally = loading.Tally()
-        if known := receipts.same_content(self.survey.content_hash):
-            return self._end("duplicate", messages.duplicate(known), file, known)
-        other = receipts.same_business_key(self.survey.header)
-        if other is None:
-            raise LookupError("the database refused the file for no reason that can be found")
-        return self._end("quarantined", messages.conflict(other), file, other)
-
-    def _draft(self) -> FlowFile:
-        file = self.receipt or receipts.draft(self.delivery, self.options)
-        if self.survey is not None:
-            receipts.describe(file, self.survey)
-        file.archive_key = self.archive_key
-        return file
-
-    def _end(
-        self,
-        status: str,
-        message: str,
-        file: FlowFile | None = None,
-        other: FlowFile | None = None,
-    ) -> Outcome:
-        outcome = self._outcome(status, message, other.id if other else None)
-        if self.is_dry_run:
-            return outcome
-        if self.delivery.is_again and status not in SUCCESSFUL:
-            raise _LeftAsItWas(replace(outcome, file_id=self.file_id))
-        file = file or self._draft()
-        receipts.finish(file, outcome, self.tally)
-        if self.delivery.is_again:
-            self._record(file)
-        return replace(outcome, file_id=file.id)
-
-    def _record(self, file: FlowFile) -> None:
-        # Whoever has no account is known by the name that they have at the command line.
-        by = {} if self.delivery.actor_id else {"by": self.delivery.actor}
-        audit.record(
-            action="flows.reprocess",
-            actor_id=self.delivery.actor_id,
-            object_type="flow-file",
-            object_id=file.id,
-            before=self.before,
-            after=_state(file) | by,
-        )
-
-    def _outcome(self, status: str, message: str, other_id: int | None) -> Outcome:
-        survey = self.survey
-        header = survey.header if survey else None
-        return Outcome(
-            name=receipts.label(self.delivery.name),
-            status=status,
-            message=message,
-            flow=header.flow + header.version if header else None,
-            is_test=header.is_test if header else False,
-            is_dry_run=self.is_dry_run,
-            duplicate_of_id=other_id if status == "duplicate" else None,
-            conflicts_with_id=other_id if status == "quarantined" else None,
-            size_bytes=survey.size if survey else None,
-            sha256=survey.raw_hash if survey else None,
-            errors=self.tally.errors,
-            warnings=self.tally.warnings,
-            counters=receipts.counted(status, self.tally),
-            findings=tuple(self.tally.findings[:FINDINGS_SHOWN]),
-        )
-
-
-def _state(file: FlowFile) -> dict[str, object]:
-    return {"status": file.status, "readings": file.readings_accepted}

@@ -1,14 +1,20 @@
 """What came of a file, in the words that support staff read."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from backend.domains.flows import d0010
 from backend.domains.flows.models import FlowFile
 from backend.domains.flows.services.loading import Tally
+from backend.domains.flows.services.outcomes import Outcome
 
 INTERRUPTED = "The import was interrupted, and nothing of it was kept. Import the file again."
 
 GONE = "The file was taken away before it could be imported."
+
+_AGAIN = " Processing it again was refused on "
+
+DISCARDED = "It was discarded, and nothing of it was imported."
 
 UNREADABLE = "The file may not be read. Give the worker the right to read it, and bring it again."
 
@@ -66,6 +72,15 @@ def nothing_accepted(tally: Tally) -> str:
 def strict(tally: Tally) -> str:
     """Say that strictness refused the file for its lines."""
     return f"{many(tally.errors, 'error')} in strict mode, which accepts none."
+
+
+def refused_again(message: str, outcome: Outcome, at: datetime) -> str:
+    """Add to a file's message that it was processed again for nothing; the last time is told."""
+    status, on = outcome.status.replace("_", " "), f"{at:%-d %B %Y}"
+    return (
+        f"{message.partition(_AGAIN)[0]}{_AGAIN}{on} ({status}), and what was there stays."
+        f" {outcome.message}"
+    )
 
 
 def failure(error: Exception) -> str:

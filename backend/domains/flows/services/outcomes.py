@@ -11,7 +11,10 @@ FINDINGS_SHOWN = 100
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """The result of one receipt; `file_id` is None where nothing was recorded."""
+    """The result of one receipt; `file_id` is None where nothing was recorded.
+
+    With `is_left` the file was processed again and refused, and what was there stays.
+    """
 
     name: str
     status: str
@@ -20,6 +23,7 @@ class Outcome:
     flow: str | None = None
     is_test: bool = False
     is_dry_run: bool = False
+    is_left: bool = False
     duplicate_of_id: int | None = None
     conflicts_with_id: int | None = None
     size_bytes: int | None = None

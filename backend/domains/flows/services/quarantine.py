@@ -11,13 +11,21 @@ from backend.core.database import db
 from backend.core.errors import Conflict, Invalid
 from backend.core.outbox import enqueue
 from backend.domains.flows.models import FlowFile, FlowQuarantine, FlowWaiting
-from backend.domains.flows.services import archive, files, imports, waiting
+from backend.domains.flows.services import archive, files, imports, messages, receipts, waiting
 from backend.domains.flows.services.outcomes import Outcome
 from backend.domains.flows.services.receipts import Delivery
 
 REPEATABLE = ("imported_with_errors", "rejected", "failed")
+UNDECIDED = ("quarantined", "rejected", "failed")
 DECISIONS = {"release": "released", "discard": "discarded"}
 LONGEST_REASON = 500
+_INSTEAD = {
+    "waiting": "Wait until its import has ended.",
+    "running": "Wait until its import has ended.",
+    "imported": "All of it is there, and nothing is left to do.",
+    "duplicate": "Look at the file that it is the same as.",
+    "quarantined": "Release or discard this one.",
+}
 
 
 class NotInQuarantine(Conflict):
@@ -26,6 +34,10 @@ class NotInQuarantine(Conflict):
 
 class ReasonMissing(Invalid):
     """A decision needs its reason. Write in a sentence why the file is released or discarded."""
+
+
+class ReasonTooLong(Invalid):
+    """The reason is too long to be kept. Say in fewer words why you decide so."""
 
 
 class NotRepeatable(Conflict):
@@ -54,12 +66,17 @@ def release(*, file_id: int, reason: str, actor: Actor) -> None:
 
     :raises NotInQuarantine: when there is nothing to decide
     :raises ReasonMissing: without a reason
+    :raises ReasonTooLong: when it cannot be kept as a whole
     :raises OriginalGone: when its bytes are no longer there
     """
     file = _decide(file_id, "release", reason, actor)
     if file.status != "quarantined":
-        raise NotInQuarantine(f"File {file_id} is {file.status} and cannot be released.")
+        raise NotInQuarantine(
+            f"File {file_id} is {file.status}, and only one in quarantine can be released."
+            " Discard it, or process it again."
+        )
     _require_original(file)
+    _begin_anew(file)
     waiting.ask(file, place="archive", location=file.archive_key or "", is_released=True)
 
 
@@ -68,8 +85,17 @@ def discard(*, file_id: int, reason: str, actor: Actor) -> None:
 
     :raises NotInQuarantine: when there is nothing to decide
     :raises ReasonMissing: without a reason
+    :raises ReasonTooLong: when it cannot be kept as a whole
     """
-    _decide(file_id, "discard", reason, actor)
+    file = _decide(file_id, "discard", reason, actor)
+    if file.status == "quarantined":  # Whatever else it is, its message still says why.
+        file.message = messages.DISCARDED
+
+
+def is_repeatable(file: FlowFile) -> bool:
+    """Return whether a file ended with errors, and its bytes are somewhere."""
+    is_kept = file.archive_key is not None or waiting.find(file.id) is not None
+    return file.status in REPEATABLE and is_kept
 
 
 def ask_again(*, file_id: int, options: dict[str, bool], actor: Actor) -> None:
@@ -89,6 +115,7 @@ def ask_again(*, file_id: int, options: dict[str, bool], actor: Actor) -> None:
     )
     row = waiting.find(file_id)
     if row is not None:
+        _begin_anew(file)
         file.options = asdict(waiting.options_of(file, **options))
         waiting.ask_again(file, row)
         return
@@ -133,18 +160,16 @@ def process_again(*, file_id: int, options: dict[str, bool], actor: Actor) -> Ou
 
 
 def _decide(file_id: int, what: str, reason: str, actor: Actor) -> FlowFile:
-    if not reason.strip():
-        raise ReasonMissing(
-            errors=[{"pointer": "/reason", "code": "missing", "detail": "a sentence"}]
+    reason = reason.strip()
+    if not reason:
+        raise ReasonMissing
+    if len(reason) > LONGEST_REASON:
+        raise ReasonTooLong(
+            f"The reason has {len(reason)} characters, and {LONGEST_REASON} can be kept."
+            " Say it in fewer words."
         )
-    file = files.one(file_id)
-    query = select(FlowQuarantine).where(
-        FlowQuarantine.file_id == file_id, FlowQuarantine.decision.is_(None)
-    )
-    row = db.session.scalars(query.with_for_update()).one_or_none()
-    if row is None:
-        raise NotInQuarantine(f"Nothing is to be decided about file {file_id}.")
-    row.decision, row.reason = DECISIONS[what], reason.strip()[:LONGEST_REASON]
+    file, row = _undecided(file_id)
+    row.decision, row.reason = DECISIONS[what], reason
     row.decided_at, row.decided_by_id, row.decided_by = datetime.now(UTC), actor.id, actor.name
     audit.record(
         action=f"flows.{what}",
@@ -157,10 +182,44 @@ def _decide(file_id: int, what: str, reason: str, actor: Actor) -> FlowFile:
     return file
 
 
+def _undecided(file_id: int) -> tuple[FlowFile, FlowQuarantine]:
+    """Return a file that waits for its decision, and keep others from importing it meanwhile."""
+    file = files.one(file_id)
+    try:
+        receipts.hold(file_id)
+    except receipts.InOtherHands:
+        raise NotInQuarantine(
+            f"File {file_id} is being imported just now. Look at it again in a while."
+        ) from None
+    db.session.refresh(file)
+    query = select(FlowQuarantine).where(
+        FlowQuarantine.file_id == file_id, FlowQuarantine.decision.is_(None)
+    )
+    row = db.session.scalars(query.with_for_update()).one_or_none()
+    if row is None or file.status not in UNDECIDED:
+        raise NotInQuarantine(
+            f"Nothing is to be decided about file {file_id}, which is {_status(file)}."
+            " Look at it again: somebody may have decided meanwhile."
+        )
+    return file, row
+
+
+def _begin_anew(file: FlowFile) -> None:
+    """Have the file say nothing of how it ended before."""
+    file.message, file.finished_at = "", None
+
+
+def _status(file: FlowFile) -> str:
+    return file.status.replace("_", " ")
+
+
 def _repeatable(file_id: int) -> FlowFile:
     file = files.one(file_id)
     if file.status not in REPEATABLE:
-        raise NotRepeatable(f"File {file_id} is {file.status.replace('_', ' ')}.")
+        raise NotRepeatable(
+            f"File {file_id} is {_status(file)}, and only files that ended with errors are"
+            f" processed again. {_INSTEAD[file.status]}"
+        )
     if db.session.get(FlowWaiting, file_id) is None:
         _require_original(file)
     return file
@@ -170,4 +229,7 @@ def _require_original(file: FlowFile) -> None:
     try:
         archive.original(file).close()
     except FileNotFoundError:
-        raise OriginalGone(f"The original of file {file.id} is not there.") from None
+        raise OriginalGone(
+            f"The original of file {file.id} is no longer kept."
+            " Ask its sender for the file, and import it."
+        ) from None

@@ -19,11 +19,12 @@ from backend.domains.flows.models import (
     FlowReading,
     FlowSiteVisit,
 )
-from backend.domains.flows.services import archive, loading
+from backend.domains.flows.services import archive, loading, messages
 from backend.domains.flows.services.outcomes import Outcome
 
 UNATTENDED = {"drop", "sftp"}
 _LONGEST_NAME = 255
+_NAMELESS = "unnamed"
 _LOCKS = 0x464C << 48  # Keeps the numbers of files apart from other users of advisory locks.
 
 
@@ -57,9 +58,13 @@ class Delivery:
 
 
 def label(name: str) -> str:
-    """Return a file's name without folders and without what cannot be shown or stored."""
+    """Return a file's name without folders and without what cannot be shown or stored.
+
+    What is nothing but blanks then could not be seen, nor be followed as a link.
+    """
     last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
-    return "".join(each if each.isprintable() else "\ufffd" for each in last)[:_LONGEST_NAME]
+    shown = "".join(each if each.isprintable() else "\ufffd" for each in last)[:_LONGEST_NAME]
+    return shown if shown.strip() else _NAMELESS
 
 
 def lock_key(file_id: int) -> int:
@@ -210,11 +215,21 @@ def finish(file: FlowFile, outcome: Outcome, tally: loading.Tally) -> None:
     loading.store_findings(database.raw_connection(), file.id, tally.findings)
 
 
+def add_refusal(file_id: int, refused: Outcome) -> None:
+    """Say on a file that it was processed again and refused, and left as it was."""
+    file = db.session.get_one(FlowFile, file_id, populate_existing=True, with_for_update=True)
+    file.message = messages.refused_again(file.message, refused, datetime.now(UTC))
+
+
 def quarantine_if_needed(file: FlowFile) -> None:
     """Have somebody look at a file that needs a decision, or that came when nobody was there."""
     is_unseen = file.channel in UNATTENDED and file.status in {"rejected", "failed"}
     if file.status == "quarantined" or is_unseen:
         db.session.merge(FlowQuarantine(file_id=file.id))
+    else:
+        # A file that was processed again and ended well leaves nothing to decide.
+        row = (FlowQuarantine.file_id == file.id, FlowQuarantine.decision.is_(None))
+        db.session.execute(delete(FlowQuarantine).where(*row))
 
 
 def same_content(content_hash: str | None) -> FlowFile | None:
@@ -223,9 +238,13 @@ def same_content(content_hash: str | None) -> FlowFile | None:
 
 
 def same_business_key(header: d0010.Header) -> FlowFile | None:
-    """Return the successful import that its sender named in the same way, if there is one."""
+    """Return the successful import that its sender named in the same way, if there is one.
+
+    A file that was released beside it is left out, as the database leaves it out of what is unique.
+    """
     return _successful(
-        (FlowFile.file_identifier == header.file_id)
+        FlowFile.conflicts_with_id.is_(None)
+        & (FlowFile.file_identifier == header.file_id)
         & (FlowFile.from_participant == header.from_participant)
         & (FlowFile.from_role == header.from_role)
         & (FlowFile.flow == header.flow)

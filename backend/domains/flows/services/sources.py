@@ -30,7 +30,7 @@ class Source:
 
 def at_path(path: str) -> Source:
     """Return the file of this machine at the path, which need not exist yet."""
-    return Source(Path(path).name, path, lambda: _open_local(path))
+    return Source(Path(path).name, in_text(path), lambda: _open_local(path))
 
 
 def at_address(address: str) -> list[Source]:
@@ -40,7 +40,7 @@ def at_address(address: str) -> list[Source]:
 
     :raises Unreadable: when nothing can be found there
     """
-    shown = without_password(address)
+    shown = in_text(without_password(address))
     try:
         filesystem, path = fsspec.url_to_fs(address)
         if not filesystem.isdir(path):
@@ -52,7 +52,7 @@ def at_address(address: str) -> list[Source]:
         raise Unreadable(_reason(error)) from error
     paths = sorted(each["name"] for each in found if each["type"] == "file")
     return [
-        Source(name, f"{shown.rstrip('/')}/{name}", _opener(filesystem, each))
+        Source(name, f"{shown.rstrip('/')}/{in_text(name)}", _opener(filesystem, each))
         for each in paths
         if not (name := each.rpartition("/")[2]).startswith(".") and not name.endswith(UNFINISHED)
     ]
@@ -100,6 +100,11 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"it cannot be read ({error.strerror})"
     return f"it cannot be read ({type(error).__name__})"
+
+
+def in_text(name: str) -> str:
+    """Return a name of this machine as it may be shown and stored: no bytes that are no text."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def without_password(address: str) -> str:

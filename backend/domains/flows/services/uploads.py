@@ -15,6 +15,7 @@ from backend.domains.flows.services.outcomes import Outcome
 from backend.domains.flows.services.receipts import Delivery
 
 LARGEST = 1_000_000_000
+MOST = 100  # Files in one request.
 
 STATUSES = {
     "imported": HTTPStatus.CREATED,
@@ -72,13 +73,14 @@ def take_in(uploads: Sequence[Upload], *, sender: Sender, options: d0010.Options
     results: list[Result] = []
     for upload in uploads:
         size = _size(upload.stream)
+        is_flow_file = imports.is_flow_file(upload.stream)
         delivery = _delivery(upload, sender)
         try:
-            if size > left and imports.is_flow_file(upload.stream):
+            if size > left and is_flow_file:
                 outcome = _accept(upload, delivery, options, size)
             else:
                 outcome = imports.import_file(upload.stream, delivery=delivery, options=options)
-                left -= size
+                left -= size if is_flow_file else min(size, imports.HEAD)
         except files.FilesUnavailable as error:
             error.extensions["data"] = [each.as_json() for each in results]
             raise

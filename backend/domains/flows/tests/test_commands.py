@@ -164,6 +164,30 @@ def test_the_receipt_names_who_ran_the_command(bring, write, example):
     assert db.session.query(FlowFile.actor, FlowFile.channel).one() == ("night job", "cli")
 
 
+def test_a_name_that_is_no_text_is_imported_like_any_other(bring, write, example):
+    odd = write(os.fsdecode(b"n\xff.uff"), example)
+    good = write("good.uff", example.sent(*LATER))
+
+    result = bring("--actor", os.fsdecode(b"J\xfcrgen"), odd, good)
+
+    assert result.exit_code == 0, result.output
+    found = db.session.query(FlowFile.name, FlowFile.actor).order_by(FlowFile.id).all()
+    assert found == [("n\ufffd.uff", "J\\xfcrgen"), ("good.uff", "J\\xfcrgen")]
+    folder = bring("--source", odd.parent)
+    assert (folder.exit_code, "2 files: 2 duplicate" in folder.stdout) == (0, True)
+    sources = [each for (each,) in db.session.query(FlowFile.source)]
+    assert sum(each.endswith("/n\\xff.uff") for each in sources) == 2
+
+
+def test_a_report_that_cannot_be_written_is_known_before_anything_is_imported(
+    bring, write, example, tmp_path
+):
+    for report in (tmp_path / "missing" / "report.json", tmp_path):
+        result = bring("--report", report, write("one.uff", example))
+        assert (result.exit_code, "--report" in result.stderr) == (2, True)
+    assert db.session.query(FlowFile).count() == 0
+
+
 def test_json_is_for_machines(bring, write, example):
     good = write("one.uff", example)
     broken = write("two.uff", example.sent(*LATER).swap(5, "1987.5", "19X7.5"))
@@ -229,6 +253,13 @@ def test_show_tells_status_counters_and_findings(quintet, bring, write, example)
 
     told = json.loads(quintet("flows", "show", file_id, "--json").stdout)
     assert (told["status"], told["findings"][0]["line"]) == ("imported_with_errors", 5)
+
+
+@pytest.mark.parametrize("command", ["show", "release", "discard", "reprocess"])
+def test_a_number_that_no_file_can_have_is_wrong_usage(quintet, command):
+    reason = ["--reason", "x"] if command in {"release", "discard"} else []
+    result = quintet("flows", command, *reason, 99999999999999999999)
+    assert (result.exit_code, "is not in the range" in result.stderr) == (2, True)
 
 
 def test_show_of_an_unknown_file_is_a_message(quintet):

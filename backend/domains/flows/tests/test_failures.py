@@ -4,11 +4,12 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
 from threading import Thread
 
 import pytest
-from sqlalchemy import create_engine, func, select, text
+from sqlalchemy import create_engine, event, func, select, text
 
 from backend.core import database
 from backend.core.config import current_settings
@@ -100,6 +101,44 @@ def test_one_file_brought_by_two_at_once_is_imported_once(real_database, owner, 
     assert loser.duplicate_of_id == winner.file_id
     assert sorted(statuses()) == ["duplicate", "imported"]
     assert readings() == 4
+
+
+@contextmanager
+def just_before(words, act):
+    """Do something once, at the moment at which a statement with these words is sent."""
+    is_done = []
+
+    def look(connection, cursor, statement, *_):
+        if words in statement and not is_done:
+            is_done.append(True)
+            act()
+
+    event.listen(db.engine, "before_cursor_execute", look)
+    yield
+    event.remove(db.engine, "before_cursor_execute", look)
+    assert is_done
+
+
+def in_another_process(app, act):
+    """Do something with connections of its own, and wait for it."""
+
+    def work():
+        with app.app_context():
+            act()
+
+    thread = Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+def test_a_file_that_another_brings_between_two_looks_is_a_duplicate(real_database, example):
+    winner = partial(in_another_process, real_database, partial(bring, example))
+
+    with just_before("flow_file.file_identifier = ", winner):
+        loser = bring(example)
+
+    assert (loser.status, loser.duplicate_of_id) == ("duplicate", 1)
+    assert (sorted(statuses()), readings()) == (["duplicate", "imported"], 4)
 
 
 def test_two_contents_of_one_business_key_at_once_leave_one_in_quarantine(

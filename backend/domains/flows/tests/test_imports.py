@@ -172,6 +172,9 @@ def test_more_than_the_size_limit_is_rejected(take_in, example):
         ("two\n\x00.uff", "two��.uff"),
         ("\udcff.uff", "�.uff"),
         ("x" * 300, "x" * 255),
+        ("/", "unnamed"),
+        ("   ", "unnamed"),
+        ("in/ /", "unnamed"),
     ],
 )
 def test_a_name_is_a_label_without_folders_or_control_characters(take_in, example, sent, kept):

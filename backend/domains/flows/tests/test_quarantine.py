@@ -1,14 +1,10 @@
-import socket
-from dataclasses import replace
-from io import BytesIO
-
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from backend.core import outbox
 from backend.core.audit import AuditEvent
 from backend.core.database import db
-from backend.domains.flows.models import FlowFile, FlowQuarantine, FlowReading, FlowWaiting
+from backend.domains.flows.models import FlowFile, FlowQuarantine, FlowWaiting
 from backend.domains.flows.services import notices, readings
 from backend.domains.flows.services.readings import Query
 from backend.domains.flows.services.terms import Term
@@ -55,6 +51,8 @@ def run_jobs():
 def test_a_released_file_is_imported_beside_the_other_and_counts(staff, conflict):
     assert decide(staff, conflict, "release").status_code == 302
     assert status(conflict) == "waiting"
+    file = db.session.get_one(FlowFile, conflict)
+    assert (file.message, file.finished_at) == ("", None)
 
     run_jobs()
 
@@ -74,11 +72,37 @@ def test_a_discarded_file_stays_out_with_its_reason(staff, conflict):
     assert status(conflict) == "quarantined"
     assert values() == {("DY", "4521.0"), ("NT", "1987.5")}
     assert actions() == ["flows.discard"]
+    page = staff.get(f"/admin/flows/files/{conflict}").text
+    assert "Discarded by" in page
+    assert "It was discarded, and nothing of it was imported." in page
+    assert "has to decide" not in page
 
 
 @pytest.mark.parametrize("what", ["release", "discard"])
-def test_a_decision_needs_its_reason(staff, conflict, what):
+def test_a_decision_needs_its_reason(staff, quintet, conflict, what):
     assert decide(staff, conflict, what, " ").status_code == 422
+    told = quintet("flows", what, conflict, "--reason", " ").stderr
+    assert told.endswith("Write in a sentence why the file is released or discarded.\n")
+
+
+@pytest.mark.parametrize("what", ["release", "discard"])
+def test_a_reason_is_kept_as_it_is_or_refused(staff, conflict, what):
+    refused = decide(staff, conflict, what, "x" * 501)
+    assert refused.status_code == 422
+    assert "501 characters, and 500 can be kept" in refused.text
+    assert decide(staff, conflict, what, "x" * 500).status_code == 302
+    assert db.session.get_one(FlowQuarantine, conflict).reason == "x" * 500
+
+
+def test_a_file_that_is_only_rejected_is_not_released_and_told_what_can_be_done(
+    quintet, conflict, bring
+):
+    file = bring(status="rejected", channel="drop")
+    db.session.add(FlowQuarantine(file_id=file.id))
+    result = quintet("flows", "release", file.id, "--reason", "x")
+    assert result.exit_code == 1
+    assert "Discard it, or process it again." in result.stderr
+    assert db.session.get_one(FlowQuarantine, file.id).decision is None
 
 
 @pytest.mark.parametrize("what", ["release", "discard"])
@@ -100,82 +124,6 @@ def test_the_commands_do_the_same(quintet, conflict):
     again = quintet("flows", "discard", conflict, "--reason", "no")
     assert again.exit_code == 1
     assert "Nothing is to be decided" in again.output
-
-
-@pytest.fixture
-def with_error(real_database, take_in, example):
-    """A file whose first MPAN has a wrong check digit, imported without it."""
-    return take_in(example.swap(2, "9900123456780", "9900123456781")).file_id
-
-
-def count(file_id):
-    db.session.rollback()
-    query = select(func.count()).select_from(FlowReading).where(FlowReading.file_id == file_id)
-    return db.session.scalar(query)
-
-
-@pytest.fixture
-def lenient(real_database, monkeypatch):
-    """Only warn of wrong check digits from now on."""
-    settings = replace(real_database.extensions["settings"], flows_check_digit="warn")
-    monkeypatch.setitem(real_database.extensions, "settings", settings)
-
-
-def test_a_file_processed_again_replaces_its_own_rows(staff, with_error, lenient):
-    assert (status(with_error), count(with_error)) == ("imported_with_errors", 2)
-
-    staff.post(f"/admin/flows/files/{with_error}/repetition")
-    run_jobs()
-
-    assert (status(with_error), count(with_error)) == ("imported", 4)
-    assert actions() == ["flows.ask-reprocess", "flows.reprocess"]
-    last = db.session.scalars(
-        select(AuditEvent).where(AuditEvent.action == "flows.reprocess")
-    ).one()
-    assert last.actor_id == staff.person.id
-    assert last.before == {"status": "imported_with_errors", "readings": 2}
-    assert last.after == {"status": "imported", "readings": 4}
-    assert last.object_id == str(with_error)
-
-
-def test_a_file_refused_when_it_is_processed_again_stays_as_it_was(quintet, with_error):
-    result = quintet("flows", "reprocess", with_error, "--strict")
-
-    assert result.exit_code == 4, result.output
-    assert (status(with_error), count(with_error)) == ("imported_with_errors", 2)
-    errors = db.session.scalar(select(FlowFile.errors_total))
-    assert errors > 0
-    assert actions() == []
-
-
-def test_a_failure_while_processing_again_changes_nothing(
-    quintet, with_error, lenient, broken_table
-):
-    result = quintet("flows", "reprocess", with_error)
-
-    assert result.exit_code == 1, result.output
-    assert (status(with_error), count(with_error)) == ("imported_with_errors", 2)
-
-
-def test_the_command_processes_again_at_once_and_records_who_asked(
-    quintet, with_error, lenient, monkeypatch
-):
-    """In a container the user may have no name at all."""
-    monkeypatch.setattr("getpass.getuser", lambda: {}["uid"])
-    result = quintet("flows", "reprocess", with_error)
-    assert result.exit_code == 0, result.output
-    assert (status(with_error), count(with_error)) == ("imported", 4)
-    last = db.session.scalars(
-        select(AuditEvent).where(AuditEvent.action == "flows.reprocess")
-    ).one()
-    assert last.actor_id is None
-    assert last.after["by"] == f"nobody@{socket.gethostname()}"
-
-
-def test_a_good_file_is_not_processed_again(quintet, real_database, take_in, example):
-    result = quintet("flows", "reprocess", take_in(example).file_id)
-    assert result.exit_code == 1
-    assert "is imported" in result.output
 
 
 @pytest.fixture
@@ -212,20 +160,6 @@ def test_nobody_is_told_of_what_is_decided_already(staff, conflict, postbox):
 def test_a_rejected_upload_is_the_senders_to_see_and_not_in_quarantine(take_in, example):
     take_in(example.line(14, None))
     assert db.session.scalars(select(FlowQuarantine)).all() == []
-
-
-def test_the_console_takes_several_files_and_says_what_became_of_each(staff, example):
-    files = [(BytesIO(example.encode()), "a.uff"), (BytesIO(b"hello"), "b.uff")]
-    response = staff.post("/admin/flows/files", data={"files": files}, follow_redirects=True)
-    assert "a.uff: imported. 4 readings imported." in response.text
-    assert "b.uff: rejected." in response.text
-
-
-def test_one_file_leads_to_its_page(staff, example):
-    data = {"files": [(BytesIO(example.encode()), "a.uff")]}
-    response = staff.post("/admin/flows/files", data=data)
-    assert response.location.startswith("/admin/flows/files/")
-    assert staff.post("/admin/flows/files").status_code == 422
 
 
 def test_the_page_of_a_running_file_shows_how_far_it_is_and_renews_itself(staff, app):

@@ -23,13 +23,13 @@ class Store:
     def __init__(self, app, root):
         self.root = root
         self._app = app
-        self._set(files_url=str(root))
+        self.set(files_url=str(root))
 
     def by_job(self):
         """Have every upload be imported by a job."""
-        self._set(flows_async_bytes=100)
+        self.set(flows_async_bytes=100)
 
-    def _set(self, **changes):
+    def set(self, **changes):
         settings = self._app.extensions["settings"]
         self._app.extensions["settings"] = replace(settings, **changes)
 
@@ -151,3 +151,15 @@ def test_staged_bytes_that_nothing_waits_for_go_after_a_day(store, staff, exampl
     assert Path(store.root, fresh).exists()
     assert waiting.find(db.session.scalar(select(FlowFile.id))) is not None
     assert len(store.kept()) == 2
+
+
+def test_what_is_no_flow_file_leaves_room_for_those_behind_it(store, staff, example):
+    store.set(flows_async_bytes=100_000)
+    response = send(staff, "x" * 200_000, example)
+    assert [each["http_status"] for each in response.json["data"]] == [422, 201]
+
+
+def test_files_that_are_too_much_together_wait_for_a_job(store, staff, example):
+    store.set(flows_async_bytes=len(example) + 100)
+    response = send(staff, example, example.sent("QT00000002", "20250403061500"))
+    assert [each["http_status"] for each in response.json["data"]] == [201, 202]

@@ -21,8 +21,8 @@ def staff(signed_in):
 
 
 @pytest.fixture
-def small_limit(app, monkeypatch):
-    """Have every file be imported by a job."""
+def small_limit(app, monkeypatch, own_files):
+    """Have every file be imported by a job, and its bytes wait where no other test looks."""
     settings = replace(app.extensions["settings"], flows_async_bytes=100)
     monkeypatch.setitem(app.extensions, "settings", settings)
 
@@ -113,6 +113,26 @@ def test_several_files_have_each_their_own_result(staff, example):
     assert found == [(201, "imported"), (422, "rejected"), (200, "duplicate")]
 
 
+def test_of_several_rejected_files_each_error_names_its_own(staff, example):
+    response = send(staff, "hello", example.line(14, None), names=["a.uff", "b.uff"])
+
+    assert response.status_code == 422
+    assert [each["detail"][:7] for each in response.json["errors"]] == ["a.uff: ", "b.uff: "]
+    assert "b.uff: " in response.json["detail"]
+    alone = send(staff, "hello", names=["a.uff"]).json
+    assert "a.uff" not in alone["detail"] + alone["errors"][0]["detail"]
+
+
+def test_the_findings_of_a_file_are_led_to_with_what_else_is_asked(staff, bring):
+    file = bring()
+    answer = staff.get(f"{FILES}/{file.id}/findings?severity=error&file_id=1&limit=5")
+    assert (answer.status_code, answer.location) == (
+        308,
+        f"/api/flows/findings?severity=error&file_id={file.id}&limit=5",
+    )
+    assert staff.get(f"{FILES}/{file.id + 1}/findings").status_code == 404
+
+
 def test_options_are_those_of_the_command(staff, example):
     test_data = example.replace("OPER", "TR01")
     assert send(staff, test_data).status_code == 422
@@ -126,6 +146,13 @@ def test_an_option_that_is_not_understood_is_refused(staff, example, fields, pla
     response = send(staff, example, **fields)
     assert response.status_code == 422
     assert response.json["errors"][0]["pointer"] == place
+
+
+def test_a_file_in_another_field_is_refused_by_the_name_of_its_field(staff, example):
+    response = send(staff, example, file=(BytesIO(example.encode()), "b.uff"))
+    assert response.status_code == 422
+    assert [each["pointer"] for each in response.json["errors"]] == ["/file"]
+    assert db.session.scalars(select(FlowFile)).all() == []
 
 
 def test_an_upload_without_files_is_refused(staff):
@@ -223,7 +250,10 @@ def test_a_file_that_fails_three_times_is_given_up_and_its_bytes_are_kept(
 
     assert outcomes == ["waiting", "waiting"]
     db.session.rollback()
-    assert staff.get(f"{FILES}/{file_id}").json["data"]["status"] == "failed"
+    assert staff.get(f"{FILES}/{file_id}/progress").json["data"] == {
+        "status": "failed",
+        "progress": None,
+    }
     assert len(staged()) == 1
     assert db.session.get(FlowWaiting, file_id) is not None
 
