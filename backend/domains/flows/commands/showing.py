@@ -36,6 +36,7 @@ def show_command(file_id: int, *, as_json: bool) -> None:
 
 
 def _facts(file: FlowFile) -> dict[str, Any]:
+    readings, mpans, lines = map(_in_words, files.counts(file))
     sender = f"{file.from_participant} ({file.from_role})" if file.from_participant else None
     return {
         "file": f"{file.id} {file.name}",
@@ -48,20 +49,19 @@ def _facts(file: FlowFile) -> dict[str, Any]:
         "source": file.source,
         "sha256": file.raw_hash,
         "size": None if file.size_bytes is None else f"{file.size_bytes:,} bytes",
-        "readings": _counted(file, "readings"),
-        "MPANs": _counted(file, "roots"),
-        "lines": _counted(file, "records"),
+        "readings": readings,
+        "MPANs": mpans,
+        "lines": lines,
         "visits": f"{file.visits_total:,}",
         "errors": f"{file.errors_total:,}",
         "warnings": f"{file.warnings_total:,}",
     }
 
 
-def _counted(file: FlowFile, name: str) -> str:
-    total, accepted, rejected = (
-        getattr(file, f"{name}_{part}") for part in ("total", "accepted", "rejected")
-    )
-    return f"{total:,}, {accepted:,} accepted, {rejected:,} rejected"
+def _in_words(count: files.Count) -> str | None:
+    if count.total is None:
+        return None
+    return f"{count.total:,}, {count.accepted:,} accepted, {count.rejected:,} rejected"
 
 
 def _as_json(file: FlowFile) -> dict[str, Any]:

@@ -35,6 +35,7 @@ def show_file(file_id: int) -> Response:
         "flows/file.html",
         file=file,
         options=_chosen(file.options),
+        counts=files.counts(file),
         found=found,
         kept=loading.FINDINGS_STORED,
         progress=waiting.progress(file_id),

@@ -59,8 +59,7 @@ class Attempt:
         if not is_whole:
             return self.refuse([each for each in survey.findings if each.line == 1])
         self.survey = survey
-        self.tally.counters.records = survey.groups
-        self.tally.counters.root_groups = survey.root_groups
+        self.tally = _counted(survey)
         if self.delivery.sha256 and self.delivery.sha256.lower() != survey.raw_hash:
             return self.refuse([messages.other_hash(survey.raw_hash)])
         if known := self._known(survey):
@@ -156,7 +155,7 @@ class Attempt:
         """End after another process was first with the same file or the same business key."""
         if file is None or self.survey is None or self.survey.header is None:
             raise LookupError("only a stored import can come second")
-        self.tally = loading.Tally()
+        self.tally = _counted(self.survey)
         if known := receipts.same_content(self.survey.content_hash):
             return self._end("duplicate", messages.duplicate(known), file, known)
         other = receipts.same_business_key(self.survey.header)
@@ -220,6 +219,14 @@ class Attempt:
             counters=receipts.counted(status, self.tally),
             findings=tuple(self.tally.findings[:FINDINGS_SHOWN]),
         )
+
+
+def _counted(survey: d0010.Survey) -> loading.Tally:
+    """Return what is known before a line is judged; readings are counted only then."""
+    tally = loading.Tally()
+    tally.counters.records = survey.groups
+    tally.counters.root_groups = survey.root_groups
+    return tally
 
 
 def _state(file: FlowFile) -> dict[str, object]:

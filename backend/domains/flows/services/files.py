@@ -10,7 +10,7 @@ from sqlalchemy import select
 from backend.core.database import db
 from backend.core.errors import NotFound
 from backend.domains.flows import d0010
-from backend.domains.flows.models import FlowFile, FlowFinding, FlowReading
+from backend.domains.flows.models import SUCCESSFUL, FlowFile, FlowFinding, FlowReading
 from backend.domains.flows.services import archive
 from backend.domains.flows.services.archive import LineNotFound
 from backend.domains.flows.services.projection import Occurrence, said, with_standing
@@ -39,6 +39,15 @@ class Page:
     previous: Start | None = None
 
 
+class Count(NamedTuple):
+    """How many of a kind there are in a file, and what became of them, where counted."""
+
+    kind: str
+    total: int | None = None
+    accepted: int | None = None
+    rejected: int | None = None
+
+
 class Line(NamedTuple):
     """A line of a file; bytes that are no text are shown by their codes."""
 
@@ -55,6 +64,23 @@ def one(file_id: int) -> FlowFile:
     if file is None:
         raise FileNotFound(f"There is no file {file_id}.")
     return file
+
+
+def counts(file: FlowFile) -> list[Count]:
+    """Return the counts of readings, MPANs and records, as far as they are known.
+
+    Readings are counted when lines are judged, which nobody does where something else decides.
+    """
+    kinds = {"readings": "Readings", "roots": "MPANs", "records": "Records"}
+    return [
+        Count(
+            kind,
+            *(getattr(file, f"{name}_{part}") for part in ("total", "accepted", "rejected")),
+        )
+        if file.status in SUCCESSFUL or getattr(file, f"{name}_total")
+        else Count(kind)
+        for name, kind in kinds.items()
+    ]
 
 
 def findings(*, file_id: int, most: int) -> Sequence[FlowFinding]:

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from backend.core.database import db
+from backend.core.formats import NOTHING
 from backend.domains.flows.models import FlowFile, FlowReading, FlowSiteVisit
 from backend.domains.flows.services import files, readings
 
@@ -116,6 +117,17 @@ def test_nothing_of_a_rejected_file_is_found_but_its_row_says_why(take_in, staff
     assert "no file has brought" in words(search(staff, q=MPAN))
     page = words(staff.get(f"/admin/flows/files/{file_id}"))
     assert "Rejected" in page
+
+
+def test_what_nobody_counted_in_a_file_is_a_dash(take_in, staff, quintet, example):
+    first = take_in(example).file_id
+    again = take_in(example, name="again.uff").file_id
+    assert "Readings 4 4 0 " in words(staff.get(f"/admin/flows/files/{first}"))
+    page = words(staff.get(f"/admin/flows/files/{again}"))
+    assert f"Readings {3 * (NOTHING + ' ')}MPANs 2 0 2 Records 12 0 12 " in page
+    shown = quintet("flows", "show", again).stdout
+    assert "12, 0 accepted, 12 rejected" in shown
+    assert "readings" not in shown
 
 
 def test_a_duplicate_leads_to_the_first_import(take_in, staff, example):

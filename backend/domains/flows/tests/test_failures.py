@@ -101,6 +101,8 @@ def test_one_file_brought_by_two_at_once_is_imported_once(real_database, owner, 
     assert loser.duplicate_of_id == winner.file_id
     assert sorted(statuses()) == ["duplicate", "imported"]
     assert readings() == 4
+    totals = ask(select(FlowFile.records_total)), ask(select(FlowFile.roots_total))
+    assert totals == ([12, 12], [2, 2])
 
 
 @contextmanager
