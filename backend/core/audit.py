@@ -155,7 +155,7 @@ def _append(session: Session, chain: str, events: list[dict[str, Any]]) -> None:
         row = values | {"sequence": sequence, "occurred_at": now, "previous_hash": previous}
         previous = digest(row)
         rows.append(row | {"hash": previous})
-    session.execute(insert(AuditEvent), rows)
+    session.execute(insert(AuditEvent), rows, execution_options={"render_nulls": True})
 
 
 def digest(row: Mapping[str, Any]) -> str:

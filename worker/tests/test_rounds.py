@@ -1,6 +1,5 @@
 import threading
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
 from prometheus_client import generate_latest
@@ -9,66 +8,10 @@ from sqlalchemy.exc import ProgrammingError
 
 from backend.core import metrics
 from backend.core.database import db, transaction
-from backend.core.outbox import Job, topics
-from worker import rounds, ticks
+from backend.core.outbox import Job
+from worker import rounds
 from worker.relay import DATABASE_AWAY, Relay
-
-
-@pytest.fixture
-def known(monkeypatch):
-    """The test's own topics; everybody who knows topics knows these."""
-    own = {}
-    monkeypatch.setattr(topics, "_TOPICS", own)
-    for module in ("worker.rounds", "worker.ticks", "worker.broker", "backend.core.outbox.letters"):
-        monkeypatch.setattr(f"{module}.TOPICS", own)
-    topics.task("test.note")(lambda **_: None)
-    topics.task("test.mail", queue="email")(lambda **_: None)
-    return own
-
-
-class Post:
-    """A broker that keeps what it is given, or is away."""
-
-    def __init__(self):
-        self.sent = []
-        self.is_away = self.has_lost_memory = False
-        self.open = {"default", "email"}
-
-    def look(self):
-        if self.is_away:
-            raise ConnectionError
-        lost, self.has_lost_memory = self.has_lost_memory, False
-        return self.open, lost
-
-    def publish(self, messages):
-        if self.is_away:
-            raise ConnectionError
-        self.sent += [message.job_id for message in messages]
-
-
-def add(count=1, *, topic="test.note", queue="default", **columns):
-    rows = [Job(topic=topic, queue=queue, ref_id=uuid4(), **columns) for _ in range(count)]
-    with transaction():
-        db.session.add_all(rows)
-    return [row.id for row in rows]
-
-
-def change(sets, *job_ids):
-    with transaction():
-        db.session.execute(
-            text(f"update outbox set {sets} where id = any(:ids)"), {"ids": list(job_ids)}
-        )
-
-
-def wait_of(job_id):
-    query = text("select next_at - clock_timestamp() from outbox where id = :id")
-    with transaction():
-        return db.session.scalar(query, {"id": job_id}).total_seconds()
-
-
-def hurry(relay):
-    for rhythm in (relay._looks, relay._schedule, relay._accounts, relay._sweeps):
-        rhythm._next = 0
+from worker.tests.relaying import Post, add, change, hurry, wait_of
 
 
 def test_a_job_is_published_again_and_again_ever_less_often(real_database, known):
@@ -278,37 +221,6 @@ def test_a_relay_goes_on_when_the_database_may_be_read_only(real_database, known
     with pytest.raises(DATABASE_AWAY):
         rounds.kick()
     db.session.rollback()
-
-
-def test_a_tick_is_inserted_once_by_however_many_relays(real_database, known):
-    topics.task("test.collect", every=timedelta(days=1))(lambda **_: None)
-    first, second = ticks.Ticks(), ticks.Ticks()
-    with transaction():
-        assert [first.insert_due(), second.insert_due(), first.insert_due()] == [1, 0, 0]
-    assert first._settled == second._settled != {}
-    (job,) = db.session.query(Job).all()
-    assert job.topic == "test.collect"
-    assert set(job.payload) == {"tick"}
-
-
-def test_a_tick_is_skipped_while_the_previous_one_is_undone(real_database, known):
-    topics.task("test.collect", every=timedelta(seconds=0.001))(lambda **_: None)
-    plan = ticks.Ticks()
-    with transaction():
-        assert [plan.insert_due(), plan.insert_due()] == [1, 0]
-    change("done_at = clock_timestamp()", *[job.id for job in db.session.query(Job)])
-    with transaction():
-        assert [plan.insert_due(), plan.insert_due()] == [1, 0]
-    change("dead_at = clock_timestamp()", *[job.id for job in db.session.query(Job)])
-    with transaction():
-        assert plan.insert_due() == 1
-
-
-def test_a_job_of_another_kind_does_not_hold_up_the_schedule(real_database, known):
-    topics.task("test.collect", every=timedelta(days=1))(lambda **_: None)
-    add(topic="test.collect")
-    with transaction():
-        assert ticks.Ticks().insert_due() == 1
 
 
 def test_done_jobs_are_deleted_after_thirty_days_and_others_never(real_database, known):
