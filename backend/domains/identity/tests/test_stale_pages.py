@@ -32,6 +32,8 @@ def test_what_was_typed_for_a_new_person_stays_in_the_form(signed_in, submit):
         assert 'value="Grace H"' in answer.text
         assert re.search(r'value="staff"\s+checked', answer.text)
         assert 'id="error-email-1"' in answer.text
+        (field,) = re.findall(r'<input id="field-email"[^>]*>', answer.text)
+        assert ' required aria-invalid="true" aria-describedby=" error-email-1" ' in field
 
 
 def test_a_form_that_is_too_old_leads_back_to_itself(app, member, visitor):
