@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from contextlib import ExitStack, closing
+from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 
 import psutil
@@ -164,25 +164,28 @@ def test_its_own_words_are_lines_of_the_log_and_it_opens_the_port_of_the_metrics
     assert any('"event": "metrics"' in line for line in lines)
 
 
-def test_whoever_sends_slowly_keeps_nobody_from_reading(start):
-    served = start()
-    served.wait()
-    refresh = f"http://127.0.0.1:{served.port}/api/auth/refresh"
-    with ExitStack() as slow:
-        for _ in range(serving.BODIES):
-            each = slow.enter_context(socket.create_connection(("127.0.0.1", served.port)))
-            each.sendall(b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
-        refused = await_status(503, lambda: requests.post(refresh, json={}, timeout=PATIENCE))
-        assert refused.json()["type"] == "/problems/unavailable"
-        assert refused.headers["Retry-After"] == "2"
-        readable = requests.get(f"http://127.0.0.1:{served.port}/readyz", timeout=PATIENCE)
-        assert readable.status_code == 200
-    await_status(401, lambda: requests.post(refresh, json={}, timeout=PATIENCE))
+def test_whoever_sends_slowly_keeps_nobody_from_reading():
+    ended, answers = threading.Event(), []
 
+    def read_body(environ, _start):
+        if environ.get("CONTENT_LENGTH"):
+            ended.wait(PATIENCE)
+        return [b"read"]
 
-def await_status(status, ask):
+    ask = serving.keeping_room(read_body)
+    slow = {"CONTENT_LENGTH": "9"}
+    threads = [threading.Thread(target=ask, args=(slow, None)) for _ in range(serving.BODIES)]
+    for each in threads:
+        each.start()
     deadline = time.monotonic() + PATIENCE
-    while (answer := ask()).status_code != status:
-        assert time.monotonic() < deadline, answer.text
-        time.sleep(0.2)
-    return answer
+    while not answers and time.monotonic() < deadline:
+        ended_soon = threading.Thread(target=ask, args=(slow, lambda *said: answers.append(said)))
+        ended_soon.start()
+        ended_soon.join(0.2)
+    assert answers[0][0].startswith("503")
+    assert ("Retry-After", "2") in answers[0][1]
+    assert ask({}, None) == [b"read"]
+    ended.set()
+    for each in threads:
+        each.join()
+    assert ask(slow, None) == [b"read"]
